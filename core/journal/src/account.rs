@@ -1,0 +1,204 @@
+//! Accounts: what was debited and credited, pending and posted, and the limit that the two must keep.
+//!
+//! **Invariant:** pending plus posted of either side is at most [`MINOR_MAX`], so that posting a hold never overflows.
+use crate::{Done, JournalRefusal};
+use symbolon_state::{Ctx, Rows, Table, key_identifier};
+use symbolon_types::{Currency, MINOR_MAX, UnixMs, identifier};
+use symbolon_wire::{cbor_enum, cbor_identifier, cbor_map};
+
+identifier! {
+    /// An account, by the identifier that whoever opened it chose.
+    pub struct AccountId([u8; 16]);
+}
+cbor_identifier!(AccountId);
+key_identifier!(AccountId);
+
+pub(crate) const ACCOUNTS: Table<AccountId, Account> = Table::new(10, "journal.accounts");
+
+cbor_enum! {
+    /// What an account's balance must keep at all times, counting what is pending.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Limit {
+        /// Nothing: a bank's or an issuer's own account.
+        0 => Unlimited(()),
+        /// Debits, pending and posted, are at most the credits posted: money kept for somebody, who can spend what is there.
+        1 => DebitsWithinCredits(()),
+        /// Credits, pending and posted, are at most the debits posted: a thing of value that cannot be handed out twice.
+        2 => CreditsWithinDebits(()),
+    }
+}
+
+cbor_map! {
+    /// One side of an account, in minor units since it was opened.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct Turnover {
+        /// Held now, neither posted nor released.
+        1 => pending: u64,
+        /// Moved for good.
+        2 => posted: u64,
+    }
+
+    /// An account as it stands.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Account {
+        /// Of everything on it.
+        1 => currency: Currency,
+        /// What it must keep.
+        2 => limit: Limit,
+        /// What left it.
+        3 => debits: Turnover,
+        /// What came to it.
+        4 => credits: Turnover,
+        /// When it was opened.
+        5 => opened_at: UnixMs,
+    }
+}
+
+/// An account from its owner's side, in minor units. The normal side is the credits, but for [`Limit::CreditsWithinDebits`] the debits.
+/// Only an unlimited account's figures can be negative.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Balance {
+    /// Of all figures.
+    pub currency: Currency,
+    /// What is there by what was posted, reserved or not: `available + reserved`.
+    pub posted: i64,
+    /// What is held by pending transfers that would take from the account.
+    pub reserved: u64,
+    /// What can be spent now: posted less reserved.
+    pub available: i64,
+    /// What pending transfers would bring; not available before they are posted.
+    pub incoming: u64,
+}
+
+impl Turnover {
+    /// Pending and posted; saturates, which the bound on both excludes.
+    pub(crate) fn total(self) -> u64 {
+        self.pending.saturating_add(self.posted)
+    }
+
+    pub(crate) fn hold(&mut self, minor: u64) -> Result<(), JournalRefusal> {
+        self.pending = self.pending.checked_add(minor).ok_or(JournalRefusal::Overflow)?;
+        self.bounded()
+    }
+
+    pub(crate) fn post(&mut self, minor: u64) -> Result<(), JournalRefusal> {
+        self.posted = self.posted.checked_add(minor).ok_or(JournalRefusal::Overflow)?;
+        self.bounded()
+    }
+
+    /// Ends a hold of `held`, of which `posted` moves for good. `None` when less is pending than was held: the rows are damaged.
+    pub(crate) fn settle(&mut self, held: u64, posted: u64) -> Option<()> {
+        self.pending = self.pending.checked_sub(held)?;
+        self.posted = self.posted.checked_add(posted)?;
+        Some(())
+    }
+
+    pub(crate) fn bounded(self) -> Result<(), JournalRefusal> {
+        if self.total() <= MINOR_MAX { Ok(()) } else { Err(JournalRefusal::Overflow) }
+    }
+}
+
+impl Account {
+    pub(crate) fn within_limit(&self) -> Result<(), JournalRefusal> {
+        match self.limit {
+            Limit::DebitsWithinCredits(()) if self.debits.total() > self.credits.posted => {
+                Err(JournalRefusal::ExceedsCredits)
+            }
+            Limit::CreditsWithinDebits(()) if self.credits.total() > self.debits.posted => {
+                Err(JournalRefusal::ExceedsDebits)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The account from its owner's side.
+    #[must_use]
+    pub fn balance(&self) -> Balance {
+        let (normal, other) = match self.limit {
+            Limit::CreditsWithinDebits(()) => (self.debits, self.credits),
+            _ => (self.credits, self.debits),
+        };
+        let posted = signed(normal.posted).saturating_sub(signed(other.posted));
+        Balance {
+            currency: self.currency,
+            posted,
+            reserved: other.pending,
+            available: posted.saturating_sub(signed(other.pending)),
+            incoming: normal.pending,
+        }
+    }
+}
+
+fn signed(minor: u64) -> i64 {
+    i64::try_from(minor).unwrap_or(i64::MAX)
+}
+
+/// Opens an account with nothing on it. Asked again with the same currency and limit it answers [`Done::Exists`].
+///
+/// # Errors
+/// [`JournalRefusal::ExistsWithDifferentBody`] when the id is of an account with another currency or limit.
+pub fn open_account(
+    rows: &mut dyn Rows,
+    ctx: &Ctx,
+    id: &AccountId,
+    currency: Currency,
+    limit: Limit,
+) -> Result<Done, JournalRefusal> {
+    if let Some(found) = ACCOUNTS.get(rows, id) {
+        let same = found.currency == currency && found.limit == limit;
+        return if same { Ok(Done::Exists) } else { Err(JournalRefusal::ExistsWithDifferentBody) };
+    }
+    let nothing = Turnover::default();
+    let opened = Account { currency, limit, debits: nothing, credits: nothing, opened_at: ctx.at };
+    ACCOUNTS.put(rows, id, &opened);
+    Ok(Done::Created)
+}
+
+/// The account as it stands, if there is one.
+#[must_use]
+pub fn account(rows: &dyn Rows, id: &AccountId) -> Option<Account> {
+    ACCOUNTS.get(rows, id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(limit: Limit, debits: (u64, u64), credits: (u64, u64)) -> Account {
+        let side = |(pending, posted)| Turnover { pending, posted };
+        Account { currency: Currency::EUR, limit, debits: side(debits), credits: side(credits), opened_at: UnixMs(0) }
+    }
+
+    #[test]
+    fn a_balance_is_seen_from_its_owners_side() {
+        let kept = account(Limit::DebitsWithinCredits(()), (30, 20), (5, 100)).balance();
+        assert_eq!((kept.posted, kept.reserved, kept.available, kept.incoming), (80, 30, 50, 5));
+        let stock = account(Limit::CreditsWithinDebits(()), (5, 100), (30, 20)).balance();
+        assert_eq!((stock.posted, stock.reserved, stock.available, stock.incoming), (80, 30, 50, 5));
+        let bank = account(Limit::Unlimited(()), (30, 100), (0, 20)).balance();
+        assert_eq!((bank.posted, bank.available), (-80, -110));
+    }
+
+    #[test]
+    fn a_limit_counts_what_is_pending() {
+        assert_eq!(account(Limit::DebitsWithinCredits(()), (60, 40), (0, 100)).within_limit(), Ok(()));
+        let beyond = account(Limit::DebitsWithinCredits(()), (61, 40), (0, 100));
+        assert_eq!(beyond.within_limit(), Err(JournalRefusal::ExceedsCredits));
+        let incoming = account(Limit::DebitsWithinCredits(()), (0, 1), (100, 0));
+        assert_eq!(incoming.within_limit(), Err(JournalRefusal::ExceedsCredits), "what is to come cannot be spent");
+        let mirrored = account(Limit::CreditsWithinDebits(()), (0, 100), (61, 40));
+        assert_eq!(mirrored.within_limit(), Err(JournalRefusal::ExceedsDebits));
+        assert_eq!(account(Limit::Unlimited(()), (61, 40), (0, 0)).within_limit(), Ok(()));
+    }
+
+    #[test]
+    fn a_side_is_bounded_counting_what_is_pending() {
+        let mut side = Turnover { pending: 10, posted: MINOR_MAX - 11 };
+        assert_eq!(side.hold(1), Ok(()));
+        assert_eq!(side.clone().hold(1), Err(JournalRefusal::Overflow));
+        assert_eq!(side.clone().post(1), Err(JournalRefusal::Overflow));
+        assert_eq!(side.settle(11, 11), Some(()));
+        assert_eq!(side, Turnover { pending: 0, posted: MINOR_MAX });
+        assert_eq!(side.settle(1, 0), None);
+    }
+}

@@ -1,0 +1,302 @@
+//! The journal against a reference that keeps no balances: it holds the list of transfers and adds them up anew for every question.
+use proptest::prelude::*;
+use std::collections::HashMap;
+use symbolon_journal::*;
+use symbolon_state::{Ctx, MemoryRows};
+use symbolon_types::{Amount, Currency, Hash, MINOR_MAX, UnixMs};
+
+/// Accounts 0 to 5; 6 is never opened.
+const ACCOUNTS: [(Currency, Limit); 6] = [
+    (Currency::EUR, Limit::Unlimited(())),
+    (Currency::EUR, Limit::DebitsWithinCredits(())),
+    (Currency::EUR, Limit::DebitsWithinCredits(())),
+    (Currency::EUR, Limit::CreditsWithinDebits(())),
+    (Currency::JPY, Limit::Unlimited(())),
+    (Currency::JPY, Limit::DebitsWithinCredits(())),
+];
+
+fn account_id(n: u8) -> AccountId {
+    AccountId([n; 16])
+}
+
+#[derive(Clone)]
+enum Fate {
+    Final,
+    Held,
+    Posted(u64),
+    Voided,
+    Expired(u64),
+}
+
+#[derive(Clone, Default)]
+struct Model {
+    transfers: HashMap<TransferId, (Transfer, Fate)>,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+struct Sums {
+    debits: [u128; 2],
+    credits: [u128; 2],
+}
+
+impl Model {
+    fn sums(&self, account: AccountId) -> Sums {
+        let mut sums = Sums::default();
+        for (transfer, fate) in self.transfers.values() {
+            let (movement, phase, minor) = match (&transfer.kind, fate) {
+                (Kind::Posted(movement), _) => (movement, 1, movement.amount.minor()),
+                (Kind::Pending(held), Fate::Held) => (&held.movement, 0, held.movement.amount.minor()),
+                (Kind::Pending(held), Fate::Posted(minor)) => (&held.movement, 1, *minor),
+                _ => continue,
+            };
+            if movement.debit == account {
+                sums.debits[phase] += u128::from(minor);
+            }
+            if movement.credit == account {
+                sums.credits[phase] += u128::from(minor);
+            }
+        }
+        sums
+    }
+
+    fn opened(account: AccountId) -> Option<(Currency, Limit)> {
+        ACCOUNTS.get(usize::from(account.0[0])).copied()
+    }
+
+    fn parties(movement: &Movement) -> Result<(), JournalRefusal> {
+        if movement.amount.minor() == 0 {
+            return Err(JournalRefusal::AmountZero);
+        }
+        if movement.debit == movement.credit {
+            return Err(JournalRefusal::AccountsSame);
+        }
+        let debit = Self::opened(movement.debit).ok_or(JournalRefusal::DebitAccountNotFound)?;
+        let credit = Self::opened(movement.credit).ok_or(JournalRefusal::CreditAccountNotFound)?;
+        let currency = movement.amount.currency();
+        if (debit.0, credit.0) != (currency, currency) { Err(JournalRefusal::CurrencyMismatch) } else { Ok(()) }
+    }
+
+    fn limits(&self, movement: &Movement) -> Result<(), JournalRefusal> {
+        let (debit, credit) = (self.sums(movement.debit), self.sums(movement.credit));
+        let max = u128::from(MINOR_MAX);
+        if debit.debits.iter().sum::<u128>() > max || credit.credits.iter().sum::<u128>() > max {
+            return Err(JournalRefusal::Overflow);
+        }
+        let limit = |account| Self::opened(account).unwrap().1;
+        if limit(movement.debit) == Limit::DebitsWithinCredits(()) && debit.debits.iter().sum::<u128>() > debit.credits[1] {
+            return Err(JournalRefusal::ExceedsCredits);
+        }
+        if limit(movement.credit) == Limit::CreditsWithinDebits(()) && credit.credits.iter().sum::<u128>() > credit.debits[1] {
+            return Err(JournalRefusal::ExceedsDebits);
+        }
+        Ok(())
+    }
+
+    fn held(&self, id: &TransferId, now: u64) -> Result<Amount, JournalRefusal> {
+        let (transfer, fate) = self.transfers.get(id).ok_or(JournalRefusal::PendingNotFound)?;
+        let Kind::Pending(held) = &transfer.kind else { return Err(JournalRefusal::PendingNotPending) };
+        match fate {
+            Fate::Posted(_) => Err(JournalRefusal::PendingAlreadyPosted),
+            Fate::Voided => Err(JournalRefusal::PendingAlreadyVoided),
+            Fate::Expired(_) => Err(JournalRefusal::PendingExpired),
+            _ if held.expires_at.is_some_and(|at| at.0 <= now) => Err(JournalRefusal::PendingExpired),
+            _ => Ok(held.movement.amount),
+        }
+    }
+
+    fn one(&mut self, transfer: &Transfer, now: u64) -> Result<(), JournalRefusal> {
+        let fate = match &transfer.kind {
+            Kind::Posted(movement) => Self::parties(movement).map(|()| Fate::Final)?,
+            Kind::Pending(held) => {
+                Self::parties(&held.movement)?;
+                if held.expires_at.is_some_and(|at| at.0 <= now) {
+                    return Err(JournalRefusal::ExpiryPassed);
+                }
+                Fate::Held
+            }
+            Kind::Post(post) => {
+                if post.amount.is_some_and(|amount| amount.minor() == 0) {
+                    return Err(JournalRefusal::AmountZero);
+                }
+                let held = self.held(&post.pending, now)?;
+                let amount = post.amount.unwrap_or(held);
+                if amount.currency() != held.currency() {
+                    return Err(JournalRefusal::CurrencyMismatch);
+                }
+                if amount.minor() > held.minor() {
+                    return Err(JournalRefusal::ExceedsPendingAmount);
+                }
+                self.transfers.get_mut(&post.pending).unwrap().1 = Fate::Posted(amount.minor());
+                Fate::Final
+            }
+            Kind::Void(pending) => {
+                self.held(pending, now)?;
+                self.transfers.get_mut(pending).unwrap().1 = Fate::Voided;
+                Fate::Final
+            }
+        };
+        self.transfers.insert(transfer.id, (*transfer, fate));
+        match &transfer.kind {
+            Kind::Posted(movement) | Kind::Pending(Pending { movement, .. }) => self.limits(movement),
+            _ => Ok(()),
+        }
+    }
+
+    fn execute(&mut self, chain: &[Transfer], now: u64) -> Vec<TransferResult> {
+        let fail = |failed: usize, why| {
+            (0..chain.len()).map(|n| Err(if n == failed { why } else { JournalRefusal::LinkedFailed })).collect()
+        };
+        for (n, transfer) in chain.iter().enumerate() {
+            if chain[..n].iter().any(|earlier| earlier.id == transfer.id) {
+                return fail(n, JournalRefusal::IdTwiceInChain);
+            }
+            if self.transfers.get(&transfer.id).is_some_and(|(kept, _)| kept != transfer) {
+                return fail(n, JournalRefusal::ExistsWithDifferentBody);
+            }
+        }
+        let known: Vec<usize> = (0..chain.len()).filter(|&n| self.transfers.contains_key(&chain[n].id)).collect();
+        if known.len() == chain.len() {
+            return vec![Ok(Done::Exists); chain.len()];
+        }
+        if let Some(&first) = known.first() {
+            return fail(first, JournalRefusal::PartlyExists);
+        }
+        let mut next = self.clone();
+        for (n, transfer) in chain.iter().enumerate() {
+            if let Err(why) = next.one(transfer, now) {
+                return fail(n, why);
+            }
+        }
+        *self = next;
+        vec![Ok(Done::Created); chain.len()]
+    }
+
+    fn process_due(&mut self, now: u64, limit: usize) -> usize {
+        let mut due: Vec<(u64, TransferId)> = self
+            .transfers
+            .values()
+            .filter_map(|(transfer, fate)| match (&transfer.kind, fate) {
+                (Kind::Pending(held), Fate::Held) => held.expires_at.map(|at| (at.0, transfer.id)),
+                _ => None,
+            })
+            .filter(|(at, _)| *at <= now)
+            .collect();
+        due.sort();
+        due.truncate(limit);
+        for (at, id) in &due {
+            self.transfers.get_mut(id).unwrap().1 = Fate::Expired(*at);
+        }
+        due.len()
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Execute(Vec<Transfer>),
+    /// A chain that was sent before, by its place.
+    Repeat(usize),
+    Wait(u64),
+    Expire(usize),
+}
+
+fn amounts() -> impl Strategy<Value = Amount> {
+    let minor = prop_oneof![12 => 0u64..60, 1 => MINOR_MAX - 60..=MINOR_MAX];
+    let currency = prop_oneof![6 => Just(Currency::EUR), 2 => Just(Currency::JPY)];
+    (minor, currency).prop_map(|(minor, currency)| Amount::new(minor, currency).unwrap())
+}
+
+fn transfers() -> impl Strategy<Value = Transfer> {
+    let id = || (0u8..24).prop_map(|n| TransferId([n; 16]));
+    let account = || prop_oneof![20 => 0u8..6, 1 => Just(6)].prop_map(account_id);
+    let movement = || {
+        (account(), account(), amounts()).prop_map(|(debit, credit, amount)| Movement { debit, credit, amount })
+    };
+    let pending = (movement(), prop::option::of((0u64..60).prop_map(UnixMs)))
+        .prop_map(|(movement, expires_at)| Kind::Pending(Pending { movement, expires_at }));
+    let post = (id(), prop::option::of(amounts())).prop_map(|(pending, amount)| Kind::Post(Post { pending, amount }));
+    let kind = prop_oneof![
+        3 => movement().prop_map(Kind::Posted),
+        4 => pending,
+        3 => post,
+        1 => id().prop_map(Kind::Void),
+    ];
+    (id(), kind, 0u8..2).prop_map(|(id, kind, tag)| Transfer { id, kind, reference: Hash([tag; 32]) })
+}
+
+fn ops() -> impl Strategy<Value = Vec<Op>> {
+    let op = prop_oneof![
+        8 => prop::collection::vec(transfers(), 1..4).prop_map(Op::Execute),
+        2 => any::<prop::sample::Index>().prop_map(|index| Op::Repeat(index.index(1 << 16))),
+        1 => (0u64..6).prop_map(Op::Wait),
+        1 => (0usize..4).prop_map(Op::Expire),
+    ];
+    prop::collection::vec(op, 1..60)
+}
+
+fn compare(rows: &MemoryRows, model: &Model) {
+    let report = audit(rows).expect("the journal is sound");
+    assert_eq!(report.totals, totals(rows));
+    assert!(report.totals.iter().all(Totals::even), "money is conserved");
+    assert_eq!(report.transfers, u64::try_from(model.transfers.len()).unwrap());
+    for n in 0..6 {
+        let kept = account(rows, &account_id(n)).unwrap();
+        let side = |side: Turnover| [u128::from(side.pending), u128::from(side.posted)];
+        let sums = Sums { debits: side(kept.debits), credits: side(kept.credits) };
+        assert_eq!(sums, model.sums(account_id(n)), "account {n}");
+        let balance = kept.balance();
+        assert!(kept.limit == Limit::Unlimited(()) || balance.available >= 0, "account {n} is beyond its limit");
+    }
+    for (id, (transfer_sent, fate)) in &model.transfers {
+        let kept = transfer(rows, id).unwrap();
+        assert_eq!(kept.transfer, *transfer_sent);
+        match (fate, kept.state) {
+            (Fate::Final, State::Final(())) | (Fate::Held, State::Pending(())) | (Fate::Voided, State::Voided(_)) => {}
+            (Fate::Posted(minor), State::Posted(settled)) if settled.amount.minor() == *minor => {}
+            (Fate::Expired(at), State::Expired(kept)) if kept.0 == *at => {}
+            _ => panic!("{id} stands elsewhere: {:?}", kept.state),
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_journal_does_what_the_model_does(ops in ops()) {
+        let (mut rows, mut model, mut now) = (MemoryRows::default(), Model::default(), 1u64);
+        for (n, (currency, limit)) in (0u8..).zip(ACCOUNTS) {
+            let ctx = Ctx { at: UnixMs(now), sequence: 0 };
+            open_account(&mut rows, &ctx, &account_id(n), currency, limit).unwrap();
+        }
+        let mut sent: Vec<Vec<Transfer>> = Vec::new();
+        for (sequence, op) in (1u64..).zip(ops) {
+            let ctx = Ctx { at: UnixMs(now), sequence };
+            let chain = match op {
+                Op::Execute(chain) => chain,
+                Op::Repeat(at) if !sent.is_empty() => sent[at % sent.len()].clone(),
+                Op::Repeat(_) => continue,
+                Op::Wait(ms) => {
+                    now += ms;
+                    continue;
+                }
+                Op::Expire(limit) => {
+                    prop_assert_eq!(process_due(&mut rows, &ctx, limit), model.process_due(now, limit));
+                    compare(&rows, &model);
+                    continue;
+                }
+            };
+            let before = rows.clone();
+            let answers = execute(&mut rows, &ctx, &chain);
+            prop_assert_eq!(&answers, &model.execute(&chain, now));
+            if answers.contains(&Ok(Done::Created)) {
+                let after = rows.clone();
+                prop_assert!(execute(&mut rows, &ctx, &chain).iter().all(|answer| *answer == Ok(Done::Exists)));
+                prop_assert!(rows == after, "a repeat changed a row");
+            } else {
+                prop_assert!(rows == before, "a refused or repeated chain changed a row");
+            }
+            compare(&rows, &model);
+            sent.push(chain);
+        }
+    }
+}

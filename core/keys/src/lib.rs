@@ -1,0 +1,30 @@
+//! The [`Crypto`] trait, its RustCrypto provider, and the algorithms over it.
+//!
+//! Devices and the simulated world use [`RustCrypto`]; a node may bring a faster provider behind the same trait.
+//! **Invariant:** keys and random bytes are arguments; nothing here draws randomness or keeps a key.
+#![no_std]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::as_conversions,
+        clippy::arithmetic_side_effects,
+        clippy::float_arithmetic
+    )
+)]
+extern crate alloc;
+
+mod crypto;
+mod hkdf;
+mod keypair;
+mod otp;
+mod rustcrypto;
+
+pub use crypto::{Aead, Algorithm, Argon2Cost, Crypto, CryptoError, HashAlgorithm};
+pub use hkdf::{HKDF_LEN_MAX, derive32, hkdf_expand, hkdf_extract, hkdf_label};
+pub use keypair::{KemKey, KemPublic, KeyId, LocalSigner, Signer, SigningKey, VerifyingKey};
+pub use otp::{OcraInput, OcraSuite, OtpError, hotp, ocra, totp};
+pub use rustcrypto::RustCrypto;

@@ -1,0 +1,102 @@
+//! The registry of refusals: a number that is never reused, a name, and a reason that says nothing of a secret.
+//!
+//! Number = 100 × system + n; below 100 is the core's. `docs/refusals.md` is generated from these tables.
+use core::fmt;
+
+/// A refusal as it crosses any boundary: its number and its name. The reason is looked up by number.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Refused {
+    /// 100 × system + n, below 100 for the core's own.
+    pub code: u16,
+    /// The stable name, in capitals with underscores.
+    pub name: &'static str,
+    /// What it means and what to do, in one sentence.
+    pub reason: &'static str,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.code, self.name, self.reason)
+    }
+}
+
+impl fmt::Debug for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.code, self.name)
+    }
+}
+
+/// Defines an enum of refusals with numbers, names and reasons, its list `ALL`, and `From<…> for Refused`.
+#[macro_export]
+macro_rules! refusals {
+    ($(#[$meta:meta])* pub enum $enum:ident { $($code:literal $variant:ident $name:literal $reason:literal,)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $enum { $(#[doc = $reason] $variant,)* }
+
+        impl $enum {
+            /// Every refusal of this table, by number.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// Number, name and reason.
+            #[must_use]
+            pub const fn refused(self) -> $crate::Refused {
+                match self {
+                    $(Self::$variant => $crate::Refused { code: $code, name: $name, reason: $reason },)*
+                }
+            }
+
+            /// The refusal with this number, if it is of this table.
+            #[must_use]
+            pub fn from_code(code: u16) -> Option<Self> {
+                Self::ALL.iter().copied().find(|row| row.refused().code == code)
+            }
+        }
+
+        impl From<$enum> for $crate::Refused {
+            fn from(refusal: $enum) -> Self {
+                refusal.refused()
+            }
+        }
+
+        impl core::fmt::Display for $enum {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                core::fmt::Display::fmt(&self.refused(), f)
+            }
+        }
+    };
+}
+
+refusals! {
+    /// Refusals that every system shares: numbers 1 to 99.
+    pub enum CoreRefusal {
+        1 Malformed "MALFORMED" "the bytes are not a well-formed message of the expected kind; nothing was changed",
+        2 BadSignature "BAD_SIG" "a signature, MAC or proof does not verify under the key it must verify under",
+        3 Expired "EXPIRED" "the proof's validity has ended or has not begun",
+        4 Busy "BUSY" "the queue is full; nothing was recorded, try again later",
+        5 Conflict "CONFLICT" "this id was used before with another body",
+        6 Unauthorised "UNAUTHORISED" "no valid key was presented",
+        7 Forbidden "FORBIDDEN" "the key presented lacks the scope for this",
+        8 NotFound "NOT_FOUND" "there is no such thing",
+        9 IdTooOld "ID_TOO_OLD" "the request's id is older than ids are kept; it is refused, never run again",
+        10 OpenFailed "OPEN_FAILED" "a sealed message could not be opened",
+        11 NotDurable "NOT_DURABLE" "the log can no longer be written; nothing more is acknowledged until the operator acts",
+        12 AmountInvalid "AMOUNT_INVALID" "the amount is zero, too large, or of another currency",
+        13 IdInvalid "ID_INVALID" "the request's id is missing or is not a UUID of version 7",
+        14 TooLarge "TOO_LARGE" "the message is larger than this address takes",
+        15 Unavailable "UNAVAILABLE" "the platform is stopping or has halted",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_rise_and_lie_below_a_hundred() {
+        let codes: alloc::vec::Vec<u16> = CoreRefusal::ALL.iter().map(|row| row.refused().code).collect();
+        assert!(codes.windows(2).all(|pair| pair[0] < pair[1]));
+        assert!(codes.iter().all(|&code| (1..100).contains(&code)));
+        assert_eq!(CoreRefusal::from_code(3), Some(CoreRefusal::Expired));
+    }
+}

@@ -1,0 +1,158 @@
+//! What an authenticator remembers: one value, written whole at every change.
+use crate::messages::{ApplicationId, AuthenticatorId, DeviceLimits, Verification};
+use alloc::vec::Vec;
+use symbolon_keys::{KemPublic, VerifyingKey};
+use symbolon_types::{Hash, Secret, UnixSeconds};
+use symbolon_wire::cbor::{Bytes, Cbor, Decoder, Encoder, Malformed};
+use symbolon_wire::cbor_map;
+
+/// Why offline payment is locked, if it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lock {
+    /// It is not.
+    Open,
+    /// The last attempt was used up; a new enrolment opens it.
+    NoAttempts,
+    /// The store was older than the counter; a reconciliation opens it.
+    RolledBack,
+}
+
+impl Cbor for Lock {
+    fn encode(&self, out: &mut Encoder) {
+        out.uint(match self {
+            Self::Open => 0,
+            Self::NoAttempts => 1,
+            Self::RolledBack => 2,
+        });
+    }
+    fn decode(input: &mut Decoder<'_>) -> Result<Self, Malformed> {
+        match input.uint()? {
+            0 => Ok(Self::Open),
+            1 => Ok(Self::NoAttempts),
+            2 => Ok(Self::RolledBack),
+            _ => Err(Malformed),
+        }
+    }
+}
+
+cbor_map! {
+    /// The whole state.
+    #[derive(Clone, Debug)]
+    pub struct State {
+        /// How often the machine has started.
+        1 => boot: u64,
+        /// The server's key, pinned.
+        2 => server: VerifyingKey,
+        /// The account it pays for.
+        3 => enrolled: Option<Enrolled>,
+        /// The secure application that may speak for the user.
+        4 => secure_application: Option<KemPublic>,
+        /// The payment application whose one-time passwords are taken.
+        5 => application: Option<PairedApplication>,
+        /// The sequence number of the last nonce token.
+        6 => sequence: u64,
+        /// Nonces that may still be used.
+        7 => pool: Vec<PoolNonce>,
+        /// The highest time known.
+        8 => time: Option<UnixSeconds>,
+        /// The sum of all payments ever, in minor units.
+        9 => spend_total: u64,
+        /// The sum since the last reconciliation, in minor units.
+        10 => spent_minor: u64,
+        /// The number since the last reconciliation.
+        11 => spent_count: u32,
+        /// The id of the last object.
+        12 => previous: Hash,
+        /// Objects since the last reconciliation, oldest first.
+        13 => objects: Vec<Emitted>,
+        /// Whether offline payment is locked.
+        14 => lock: Lock,
+    }
+
+    /// What enrolment brought.
+    #[derive(Clone, Debug)]
+    pub struct Enrolled {
+        /// This authenticator's id.
+        1 => authenticator: AuthenticatorId,
+        /// The issuer's key.
+        2 => issuer: KemPublic,
+        /// The limits of the device.
+        3 => limits: DeviceLimits,
+        /// The credential, as far as it is stored.
+        4 => credential: CredentialRecord,
+    }
+
+    /// What is stored of the credential: nothing that it could be guessed from without the device secret.
+    #[derive(Clone, Debug)]
+    pub struct CredentialRecord {
+        /// Which kind was set.
+        1 => kind: Verification,
+        /// The salt of Argon2id.
+        2 => salt: [u8; 16],
+        /// `HMAC(k_c, "check")`.
+        3 => check: [u8; 32],
+        /// The account key under `k_c`.
+        4 => wrapped: Bytes,
+        /// Wrong credentials that are still allowed.
+        5 => attempts_left: u32,
+    }
+
+    /// A payment application that is known.
+    #[derive(Clone, Debug)]
+    pub struct PairedApplication {
+        /// Which.
+        1 => application: ApplicationId,
+        /// Its one-time-password secret.
+        2 => secret: Secret<[u8; 32]>,
+        /// The counter of the next password.
+        3 => counter: u64,
+        /// Wrong passwords that are still allowed before the next right one.
+        4 => attempts_left: u32,
+    }
+
+    /// A nonce that may be used once.
+    #[derive(Clone, Debug)]
+    pub struct PoolNonce {
+        /// Its place in the order of tokens.
+        1 => sequence: u64,
+        /// SHA-256 of the token.
+        2 => token: Hash,
+        /// The private key that the credential will be sealed to.
+        3 => kem: Secret<[u8; 32]>,
+        /// When it is dropped.
+        4 => exp: UnixSeconds,
+    }
+
+    /// An object that was made.
+    #[derive(Clone, Debug)]
+    pub struct Emitted {
+        /// SHA-256 of the nonce token.
+        1 => token: Hash,
+        /// The object's payload: signed again, it gives the same bytes.
+        2 => payload: Bytes,
+        /// The object's id.
+        3 => object: Hash,
+    }
+}
+
+impl State {
+    /// A machine that has never been used.
+    pub(super) fn blank(server: VerifyingKey) -> Self {
+        Self {
+            boot: 0,
+            server,
+            enrolled: None,
+            secure_application: None,
+            application: None,
+            sequence: 0,
+            pool: Vec::new(),
+            time: None,
+            spend_total: 0,
+            spent_minor: 0,
+            spent_count: 0,
+            previous: Hash::ZERO,
+            objects: Vec::new(),
+            lock: Lock::Open,
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Granting nonces: each grant reserves exactly its limit (rule R1), all of a request or none.
+use super::commands::{GrantNonces, Outcome, TokenFacts};
+use super::money::{self, House, payer_account};
+use super::tables::{AUTHENTICATORS, AuthenticatorRow, GRANTS, GrantRow, NONCES, PAYERS, PayerRow, UNSPENT};
+use crate::messages::{Grant, GrantBody, SETTLEMENT_WINDOW_SECONDS};
+use crate::{OfflinePaymentRefusal as Own, Refusal};
+use alloc::vec::Vec;
+use symbolon_journal::{Transfer, TransferId};
+use symbolon_proof::Confirmation;
+use symbolon_state::{Ctx, Rows};
+use symbolon_types::{CoreRefusal, Hash};
+
+/// The policy under which grants are made today.
+const POLICY: u32 = 1;
+
+/// The deny list's epoch; there is no deny list yet, so it is the first.
+const EPOCH: u32 = 0;
+
+pub(super) fn grant_nonces(rows: &mut dyn Rows, ctx: &Ctx, command: &GrantNonces) -> Result<Outcome, Refusal> {
+    let mut device = AUTHENTICATORS.get(rows, &command.authenticator).ok_or(Own::NotEnrolled)?;
+    if device.revoked {
+        return Err(Own::Revoked.into());
+    }
+    let payer = PAYERS.get(rows, &device.payer).ok_or(Own::AccountUnknown)?;
+    let fresh: Vec<&TokenFacts> =
+        command.tokens.iter().filter(|facts| GRANTS.get(rows, &facts.token).is_none()).collect();
+    check_fresh(rows, &device, &fresh)?;
+    check_room(rows, ctx, command, &payer, fresh.len())?;
+    let made: Vec<GrantRow> = fresh.iter().map(|facts| row(ctx, command, &device, &payer, facts)).collect();
+    let chain: Vec<Transfer> = made.iter().map(reserve).collect();
+    money::execute(rows, ctx, &chain)?;
+    for (facts, row) in fresh.iter().zip(&made) {
+        NONCES.put(rows, &facts.nonce, &facts.token);
+        GRANTS.put(rows, &facts.token, row);
+        UNSPENT.put(rows, &(command.authenticator, facts.token), &row.grant.exp);
+        device.sequence = facts.sequence;
+    }
+    AUTHENTICATORS.put(rows, &command.authenticator, &device);
+    let granted: Vec<Grant> =
+        command.tokens.iter().filter_map(|facts| GRANTS.get(rows, &facts.token)).map(|row| row.grant).collect();
+    Ok(Outcome::Granted(granted))
+}
+
+/// New tokens rise in sequence and repeat no nonce of anyone: else randomness is bad, or the device was copied.
+fn check_fresh(rows: &dyn Rows, device: &AuthenticatorRow, fresh: &[&TokenFacts]) -> Result<(), Refusal> {
+    let mut last = device.sequence;
+    let mut seen = Vec::new();
+    for facts in fresh {
+        if facts.sequence <= last || NONCES.get(rows, &facts.nonce).is_some() || seen.contains(&facts.nonce) {
+            return Err(Own::NonceRepeated.into());
+        }
+        last = facts.sequence;
+        seen.push(facts.nonce);
+    }
+    Ok(())
+}
+
+/// The pool of unspent, unexpired grants has room for so many more. What has ended is swept out of the index here.
+fn check_room(
+    rows: &mut dyn Rows,
+    ctx: &Ctx,
+    command: &GrantNonces,
+    payer: &PayerRow,
+    more: usize,
+) -> Result<(), Refusal> {
+    let now = ctx.at.seconds();
+    let (live, ended): (Vec<_>, Vec<_>) = UNSPENT
+        .scan(rows, &command.authenticator, None, 256)
+        .into_iter()
+        .partition(|(_, exp)| *exp > now);
+    for (key, _) in ended {
+        UNSPENT.delete(rows, &key);
+    }
+    let pool = usize::try_from(payer.limits.pool).unwrap_or(0);
+    if command.tokens.is_empty() {
+        return Err(CoreRefusal::Malformed.into());
+    }
+    if live.len().saturating_add(more) > pool { Err(Own::PoolFull.into()) } else { Ok(()) }
+}
+
+fn row(ctx: &Ctx, command: &GrantNonces, device: &AuthenticatorRow, payer: &PayerRow, facts: &TokenFacts) -> GrantRow {
+    let now = ctx.at.seconds();
+    let grant = Grant {
+        exp: facts.exp.min(now.plus(payer.limits.grant_seconds)),
+        iat: now,
+        cnf: Confirmation { key: device.signing },
+        body: GrantBody {
+            token: facts.token,
+            account: facts.account,
+            limit: payer.limits.per_payment,
+            policy: POLICY,
+            epoch: EPOCH,
+            verification: payer.limits.verification.clone(),
+        },
+    };
+    GrantRow {
+        authenticator: command.authenticator,
+        payer: device.payer,
+        grant,
+        reservation: reservation(facts.token),
+        spent_by: None,
+        first_payee: None,
+        reported: None,
+    }
+}
+
+/// The reservation's id: the first half of the token's hash.
+fn reservation(token: Hash) -> TransferId {
+    let mut id = [0; 16];
+    id.iter_mut().zip(token.0).for_each(|(to, from)| *to = from);
+    TransferId(id)
+}
+
+/// Holds the grant's limit until its settlement window ends (rule R2).
+fn reserve(row: &GrantRow) -> Transfer {
+    let limit = row.grant.body.limit;
+    let until = row.grant.exp.plus(SETTLEMENT_WINDOW_SECONDS).ms();
+    let clearing = House::Clearing.account(limit.currency());
+    Transfer::pending(row.reservation, payer_account(&row.payer), clearing, limit, Some(until), row.grant.body.token)
+}

@@ -1,0 +1,51 @@
+//! An authenticator online again: what it emitted is put on record; it is told the time and its limits. Its word releases no money (R2).
+use super::commands::{Outcome, Reconcile};
+use super::settle::revoke;
+use super::tables::{AUTHENTICATORS, GRANTS, GrantRow, PAYERS};
+use crate::messages::{Reconciled, ReconciledBody};
+use crate::{OfflinePaymentRefusal as Own, Refusal};
+use alloc::vec::Vec;
+use symbolon_state::{Ctx, Rows};
+
+pub(super) fn reconcile(rows: &mut dyn Rows, ctx: &Ctx, command: &Reconcile) -> Result<Outcome, Refusal> {
+    let mut device = AUTHENTICATORS.get(rows, &command.authenticator).ok_or(Own::NotEnrolled)?;
+    if device.revoked {
+        return Err(Own::Revoked.into());
+    }
+    // A counter that went back is that of a copy, or of a device whose counter was.
+    if command.counter < device.counter {
+        device.revoked = true;
+        AUTHENTICATORS.put(rows, &command.authenticator, &device);
+        return Err(Own::Revoked.into());
+    }
+    let mut known = Vec::new();
+    for reported in &command.objects {
+        let grant = GRANTS.get(rows, &reported.token).ok_or(Own::NonceUnknown)?;
+        if grant.authenticator != command.authenticator {
+            return Err(Own::NonceUnknown.into());
+        }
+        known.push((*reported, grant));
+    }
+    // An object of its own that contradicts what was settled: two machines hold one key.
+    for (reported, grant) in &known {
+        if [grant.spent_by, grant.reported].iter().flatten().any(|object| *object != reported.object) {
+            revoke(rows, grant);
+            return Err(Own::Revoked.into());
+        }
+    }
+    for (reported, grant) in known {
+        GRANTS.put(rows, &reported.token, &GrantRow { reported: Some(reported.object), ..grant });
+    }
+    device.counter = command.counter;
+    AUTHENTICATORS.put(rows, &command.authenticator, &device);
+    let limits = PAYERS.get(rows, &device.payer).and_then(|row| row.limits.for_device()).ok_or(Own::AccountUnknown)?;
+    Ok(Outcome::Reconciled(Reconciled {
+        iat: ctx.at.seconds(),
+        body: ReconciledBody {
+            authenticator: command.authenticator,
+            report: command.report,
+            known: command.objects.iter().map(|reported| reported.token).collect(),
+            limits,
+        },
+    }))
+}

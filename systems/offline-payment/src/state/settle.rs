@@ -1,0 +1,109 @@
+//! Settlement, and what a second object of one nonce leads to (rules R2 to R5).
+//!
+//! ```text
+//!   object ─► known for (token, payee)? ─ same object ─► the first answer again
+//!                                       └ another ─────► evidence, DUPLICATE
+//!          ─► in time? ─ no ─► SETTLED_LATE
+//!          ─► grant unspent ──► posted from its reservation
+//!          └► grant spent by another object ──► evidence, authenticator revoked ─► inside the payee's cap: posted from offline_loss
+//!                                                                               └► else OUTSIDE_CAP
+//! ```
+use super::commands::{Outcome, Settle, SettledOutcome};
+use super::money;
+use super::tables::{
+    AUTHENTICATORS, EVIDENCE, Evidence, GRANTS, GrantRow, PAYEES, PAYERS, PayeeRow, SETTLEMENTS, SettlementRow, Source,
+    UNSPENT,
+};
+use crate::messages::{SETTLEMENT_WINDOW_SECONDS, SKEW_SECONDS};
+use crate::{OfflinePaymentRefusal as Own, Refusal};
+use symbolon_state::{Ctx, Rows};
+
+pub(super) fn settle(rows: &mut dyn Rows, ctx: &Ctx, command: &Settle) -> Result<Outcome, Refusal> {
+    let payee = PAYEES.get(rows, &command.payee).ok_or(Own::PayeeUnknown)?;
+    let grant = GRANTS.get(rows, &command.token).ok_or(Own::NonceUnknown)?;
+    if let Some(known) = SETTLEMENTS.get(rows, &(command.token, command.payee)) {
+        if known.outcome.object == command.object {
+            return Ok(Outcome::Settled(known.outcome));
+        }
+        convict(rows, &grant, command);
+        return Err(Own::PayeeDuplicate.into());
+    }
+    if command.amount.within(grant.grant.body.limit) != Ok(true) {
+        return Err(Own::LimitTransaction.into());
+    }
+    check_time(ctx, &grant, command)?;
+    match grant.spent_by {
+        None => first(rows, ctx, grant, command),
+        Some(_) => later(rows, ctx, &grant, payee, command),
+    }
+}
+
+/// Accepted while the grant was valid, not in the future, and uploaded inside the window.
+fn check_time(ctx: &Ctx, grant: &GrantRow, command: &Settle) -> Result<(), Refusal> {
+    let (iat, exp) = (grant.grant.iat, grant.grant.exp);
+    let accepted = command.accepted_at;
+    let while_valid = accepted.plus(SKEW_SECONDS) >= iat && accepted < exp.plus(SKEW_SECONDS);
+    let not_ahead = accepted <= ctx.at.seconds().plus(SKEW_SECONDS);
+    let uploaded = ctx.at < exp.plus(SETTLEMENT_WINDOW_SECONDS).ms();
+    if while_valid && not_ahead && uploaded { Ok(()) } else { Err(Own::SettledLate.into()) }
+}
+
+fn first(rows: &mut dyn Rows, ctx: &Ctx, mut grant: GrantRow, command: &Settle) -> Result<Outcome, Refusal> {
+    let chain = money::from_reservation(grant.reservation, &command.payee, command.amount, command.object);
+    money::execute(rows, ctx, &chain)?;
+    UNSPENT.delete(rows, &(grant.authenticator, command.token));
+    grant.spent_by = Some(command.object);
+    grant.first_payee = Some(command.payee);
+    GRANTS.put(rows, &command.token, &grant);
+    if grant.reported.is_some_and(|reported| reported != command.object) {
+        revoke(rows, &grant);
+    }
+    Ok(credited(rows, command, Source::Reservation))
+}
+
+fn later(
+    rows: &mut dyn Rows,
+    ctx: &Ctx,
+    grant: &GrantRow,
+    mut payee: PayeeRow,
+    command: &Settle,
+) -> Result<Outcome, Refusal> {
+    convict(rows, grant, command);
+    let made_good = payee.loss_minor.checked_add(command.amount.minor()).ok_or(Own::OutsideCap)?;
+    if command.amount.currency() != payee.cap.currency() || made_good > payee.cap.minor() {
+        return Err(Own::OutsideCap.into());
+    }
+    let payer = PAYERS.get(rows, &grant.payer).ok_or(Own::AccountUnknown)?;
+    money::execute(rows, ctx, &money::from_loss(&payer, &command.payee, command.amount, command.object))?;
+    payee.loss_minor = made_good;
+    PAYEES.put(rows, &command.payee, &payee);
+    Ok(credited(rows, command, Source::Loss))
+}
+
+fn credited(rows: &mut dyn Rows, command: &Settle, source: Source) -> Outcome {
+    let outcome = SettledOutcome { object: command.object, amount: command.amount, source };
+    let row = SettlementRow { outcome, bytes: command.bytes.clone() };
+    SETTLEMENTS.put(rows, &(command.token, command.payee), &row);
+    Outcome::Settled(outcome)
+}
+
+/// Keeps the first object and the first that contradicts it, counts the rest, and revokes the authenticator.
+fn convict(rows: &mut dyn Rows, grant: &GrantRow, command: &Settle) {
+    let first = grant.first_payee.and_then(|payee| SETTLEMENTS.get(rows, &(command.token, payee)));
+    let Some(first) = first else { return };
+    let mut evidence = EVIDENCE.get(rows, &command.token).unwrap_or_else(|| Evidence {
+        first: first.bytes,
+        second: command.bytes.clone(),
+        later: 0,
+    });
+    evidence.later = evidence.later.saturating_add(1);
+    EVIDENCE.put(rows, &command.token, &evidence);
+    revoke(rows, grant);
+}
+
+pub(super) fn revoke(rows: &mut dyn Rows, grant: &GrantRow) {
+    if let Some(mut device) = AUTHENTICATORS.get(rows, &grant.authenticator) {
+        device.revoked = true;
+        AUTHENTICATORS.put(rows, &grant.authenticator, &device);
+    }
+}
