@@ -166,7 +166,13 @@ mod tests {
 
     fn account(limit: Limit, debits: (u64, u64), credits: (u64, u64)) -> Account {
         let side = |(pending, posted)| Turnover { pending, posted };
-        Account { currency: Currency::EUR, limit, debits: side(debits), credits: side(credits), opened_at: UnixMs(0) }
+        Account {
+            currency: Currency::EUR,
+            limit,
+            debits: side(debits),
+            credits: side(credits),
+            opened_at: UnixMs(0),
+        }
     }
 
     #[test]
@@ -185,7 +191,11 @@ mod tests {
         let beyond = account(Limit::DebitsWithinCredits(()), (61, 40), (0, 100));
         assert_eq!(beyond.within_limit(), Err(JournalRefusal::ExceedsCredits));
         let incoming = account(Limit::DebitsWithinCredits(()), (0, 1), (100, 0));
-        assert_eq!(incoming.within_limit(), Err(JournalRefusal::ExceedsCredits), "what is to come cannot be spent");
+        assert_eq!(
+            incoming.within_limit(),
+            Err(JournalRefusal::ExceedsCredits),
+            "what is to come cannot be spent"
+        );
         let mirrored = account(Limit::CreditsWithinDebits(()), (0, 100), (61, 40));
         assert_eq!(mirrored.within_limit(), Err(JournalRefusal::ExceedsDebits));
         assert_eq!(account(Limit::Unlimited(()), (61, 40), (0, 0)).within_limit(), Ok(()));

@@ -76,7 +76,11 @@ pub fn audit(rows: &dyn Rows) -> Result<Audit, JournalDamage> {
     });
     pages(rows, &TRANSFERS, |id, row| books.transfer(id, &row))?;
     pages(rows, &DUE, |(at, id), ()| match TRANSFERS.get(rows, id) {
-        Some(Row { kind: Kind::Pending(held), state: State::Pending(()), .. }) if held.expires_at == Some(*at) => Ok(()),
+        Some(Row { kind: Kind::Pending(held), state: State::Pending(()), .. })
+            if held.expires_at == Some(*at) =>
+        {
+            Ok(())
+        }
         _ => Err(JournalDamage::DueWrong(*id)),
     })?;
     let totals = books.compare()?;
@@ -150,7 +154,9 @@ impl Books<'_> {
                 Some(State::Posted(settled)) if settled.by == *id => Ok(()),
                 _ => Err(JournalDamage::HoldWrong(*id)),
             },
-            (Kind::Void(pending), State::Final(())) if self.state(pending) == Some(State::Voided(*id)) => Ok(()),
+            (Kind::Void(pending), State::Final(())) if self.state(pending) == Some(State::Voided(*id)) => {
+                Ok(())
+            }
             _ => Err(JournalDamage::HoldWrong(*id)),
         }
     }

@@ -78,7 +78,13 @@ cbor_map! {
 impl Transfer {
     /// Moves `amount` at once.
     #[must_use]
-    pub fn posted(id: TransferId, debit: AccountId, credit: AccountId, amount: Amount, reference: Hash) -> Self {
+    pub fn posted(
+        id: TransferId,
+        debit: AccountId,
+        credit: AccountId,
+        amount: Amount,
+        reference: Hash,
+    ) -> Self {
         Self { id, kind: Kind::Posted(Movement { debit, credit, amount }), reference }
     }
 

@@ -81,7 +81,8 @@ fn accepted(rows: &mut MemoryRows, chain: &[Transfer]) {
 
 #[test]
 fn numbers_and_names_are_stable() {
-    let rows: Vec<(u16, &str)> = JournalRefusal::ALL.iter().map(|row| (row.refused().code, row.refused().name)).collect();
+    let rows: Vec<(u16, &str)> =
+        JournalRefusal::ALL.iter().map(|row| (row.refused().code, row.refused().name)).collect();
     assert_eq!(
         rows,
         [
@@ -125,7 +126,11 @@ fn the_first_of_several_reasons_is_answered() {
         (IdTwiceInChain, 1, &[funding, other]),
         (IdTwiceInChain, 1, &[pay(1, ANN, BANK, eur(1)), pay(1, ANN, BANK, eur(1))]),
         (ExistsWithDifferentBody, 1, &[pay(1, ANN, BANK, eur(1)), other]),
-        (ExistsWithDifferentBody, 2, &[funding, pay(1, ANN, BANK, eur(1)), Transfer { id: SPENT, ..funding }]),
+        (
+            ExistsWithDifferentBody,
+            2,
+            &[funding, pay(1, ANN, BANK, eur(1)), Transfer { id: SPENT, ..funding }],
+        ),
         (PartlyExists, 1, &[pay(1, ANN, BANK, eur(0)), funding]),
         (AmountZero, 0, &[pay(1, NOBODY, NOBODY, eur(0))]),
         (AmountZero, 0, &[hold(1, NOBODY, NOBODY, eur(0), Some(1))]),
@@ -158,7 +163,8 @@ fn the_first_of_several_reasons_is_answered() {
     for (why, failed, chain) in cases {
         refused(&mut rows, chain, *failed, *why);
     }
-    let tried: Vec<_> = JournalRefusal::ALL.iter().filter(|row| !cases.iter().any(|(why, ..)| why == *row)).collect();
+    let tried: Vec<_> =
+        JournalRefusal::ALL.iter().filter(|row| !cases.iter().any(|(why, ..)| why == *row)).collect();
     assert_eq!(tried, [&LinkedFailed], "every other refusal has a case");
     process_due(&mut rows, &at(NOW), 9);
     refused(&mut rows, &[void(1, 64)], 0, PendingExpired);
@@ -181,7 +187,8 @@ fn what_is_just_within_is_accepted() {
 #[test]
 fn a_repeat_changes_nothing_and_answers_that_it_exists() {
     let mut rows = journal();
-    let chain = [hold(1, ANN, BANK, eur(60), Some(NOW + 9)), post(2, 1, Some(eur(40))), pay(3, ANN, BANK, eur(60))];
+    let chain =
+        [hold(1, ANN, BANK, eur(60), Some(NOW + 9)), post(2, 1, Some(eur(40))), pay(3, ANN, BANK, eur(60))];
     accepted(&mut rows, &chain);
     let before = rows.clone();
     assert_eq!(execute(&mut rows, &at(NOW + 99), &chain), [Ok(Done::Exists); 3]);
@@ -201,7 +208,12 @@ fn a_repeat_changes_nothing_and_answers_that_it_exists() {
 fn a_later_transfer_of_a_chain_sees_the_earlier_ones() {
     let mut rows = journal();
     accepted(&mut rows, &[pay(1, BANK, ANN, eur(50)), pay(2, ANN, BANK, eur(150))]);
-    refused(&mut rows, &[pay(3, ANN, BANK, eur(1)), pay(4, BANK, ANN, eur(1))], 0, JournalRefusal::ExceedsCredits);
+    refused(
+        &mut rows,
+        &[pay(3, ANN, BANK, eur(1)), pay(4, BANK, ANN, eur(1))],
+        0,
+        JournalRefusal::ExceedsCredits,
+    );
     refused(
         &mut rows,
         &[pay(5, BANK, ANN, eur(9)), pay(6, ANN, BANK, eur(9)), pay(7, ANN, BANK, eur(1))],

@@ -73,7 +73,11 @@ impl Model {
         let debit = Self::opened(movement.debit).ok_or(JournalRefusal::DebitAccountNotFound)?;
         let credit = Self::opened(movement.credit).ok_or(JournalRefusal::CreditAccountNotFound)?;
         let currency = movement.amount.currency();
-        if (debit.0, credit.0) != (currency, currency) { Err(JournalRefusal::CurrencyMismatch) } else { Ok(()) }
+        if (debit.0, credit.0) != (currency, currency) {
+            Err(JournalRefusal::CurrencyMismatch)
+        } else {
+            Ok(())
+        }
     }
 
     fn limits(&self, movement: &Movement) -> Result<(), JournalRefusal> {
@@ -83,10 +87,14 @@ impl Model {
             return Err(JournalRefusal::Overflow);
         }
         let limit = |account| Self::opened(account).unwrap().1;
-        if limit(movement.debit) == Limit::DebitsWithinCredits(()) && debit.debits.iter().sum::<u128>() > debit.credits[1] {
+        if limit(movement.debit) == Limit::DebitsWithinCredits(())
+            && debit.debits.iter().sum::<u128>() > debit.credits[1]
+        {
             return Err(JournalRefusal::ExceedsCredits);
         }
-        if limit(movement.credit) == Limit::CreditsWithinDebits(()) && credit.credits.iter().sum::<u128>() > credit.debits[1] {
+        if limit(movement.credit) == Limit::CreditsWithinDebits(())
+            && credit.credits.iter().sum::<u128>() > credit.debits[1]
+        {
             return Err(JournalRefusal::ExceedsDebits);
         }
         Ok(())
@@ -144,7 +152,9 @@ impl Model {
 
     fn execute(&mut self, chain: &[Transfer], now: u64) -> Vec<TransferResult> {
         let fail = |failed: usize, why| {
-            (0..chain.len()).map(|n| Err(if n == failed { why } else { JournalRefusal::LinkedFailed })).collect()
+            (0..chain.len())
+                .map(|n| Err(if n == failed { why } else { JournalRefusal::LinkedFailed }))
+                .collect()
         };
         for (n, transfer) in chain.iter().enumerate() {
             if chain[..n].iter().any(|earlier| earlier.id == transfer.id) {
@@ -154,7 +164,8 @@ impl Model {
                 return fail(n, JournalRefusal::ExistsWithDifferentBody);
             }
         }
-        let known: Vec<usize> = (0..chain.len()).filter(|&n| self.transfers.contains_key(&chain[n].id)).collect();
+        let known: Vec<usize> =
+            (0..chain.len()).filter(|&n| self.transfers.contains_key(&chain[n].id)).collect();
         if known.len() == chain.len() {
             return vec![Ok(Done::Exists); chain.len()];
         }
@@ -209,11 +220,16 @@ fn transfers() -> impl Strategy<Value = Transfer> {
     let id = || (0u8..24).prop_map(|n| TransferId([n; 16]));
     let account = || prop_oneof![20 => 0u8..6, 1 => Just(6)].prop_map(account_id);
     let movement = || {
-        (account(), account(), amounts()).prop_map(|(debit, credit, amount)| Movement { debit, credit, amount })
+        (account(), account(), amounts()).prop_map(|(debit, credit, amount)| Movement {
+            debit,
+            credit,
+            amount,
+        })
     };
     let pending = (movement(), prop::option::of((0u64..60).prop_map(UnixMs)))
         .prop_map(|(movement, expires_at)| Kind::Pending(Pending { movement, expires_at }));
-    let post = (id(), prop::option::of(amounts())).prop_map(|(pending, amount)| Kind::Post(Post { pending, amount }));
+    let post = (id(), prop::option::of(amounts()))
+        .prop_map(|(pending, amount)| Kind::Post(Post { pending, amount }));
     let kind = prop_oneof![
         3 => movement().prop_map(Kind::Posted),
         4 => pending,
@@ -244,13 +260,18 @@ fn compare(rows: &MemoryRows, model: &Model) {
         let sums = Sums { debits: side(kept.debits), credits: side(kept.credits) };
         assert_eq!(sums, model.sums(account_id(n)), "account {n}");
         let balance = kept.balance();
-        assert!(kept.limit == Limit::Unlimited(()) || balance.available >= 0, "account {n} is beyond its limit");
+        assert!(
+            kept.limit == Limit::Unlimited(()) || balance.available >= 0,
+            "account {n} is beyond its limit"
+        );
     }
     for (id, (transfer_sent, fate)) in &model.transfers {
         let kept = transfer(rows, id).unwrap();
         assert_eq!(kept.transfer, *transfer_sent);
         match (fate, kept.state) {
-            (Fate::Final, State::Final(())) | (Fate::Held, State::Pending(())) | (Fate::Voided, State::Voided(_)) => {}
+            (Fate::Final, State::Final(()))
+            | (Fate::Held, State::Pending(()))
+            | (Fate::Voided, State::Voided(_)) => {}
             (Fate::Posted(minor), State::Posted(settled)) if settled.amount.minor() == *minor => {}
             (Fate::Expired(at), State::Expired(kept)) if kept.0 == *at => {}
             _ => panic!("{id} stands elsewhere: {:?}", kept.state),

@@ -19,9 +19,9 @@
 /// ```
 #[macro_export]
 macro_rules! cbor_map {
-    ($($(#[$meta:meta])* pub struct $name:ident { $($(#[$doc:meta])* $key:literal => $field:ident: $type:ty,)* })*) => {$(
+    ($($(#[$meta:meta])* $vis:vis struct $name:ident { $($(#[$doc:meta])* $key:literal => $field:ident: $type:ty,)* })*) => {$(
         $(#[$meta])*
-        pub struct $name { $($(#[$doc])* pub $field: $type,)* }
+        $vis struct $name { $($(#[$doc])* pub $field: $type,)* }
 
         impl $crate::cbor::Cbor for $name {
             fn encode(&self, out: &mut $crate::cbor::Encoder) {
@@ -51,9 +51,9 @@ macro_rules! cbor_map {
 /// ```
 #[macro_export]
 macro_rules! cbor_enum {
-    ($($(#[$meta:meta])* pub enum $name:ident { $($(#[$doc:meta])* $kind:literal => $variant:ident($body:ty),)* })*) => {$(
+    ($($(#[$meta:meta])* $vis:vis enum $name:ident { $($(#[$doc:meta])* $kind:literal => $variant:ident($body:ty),)* })*) => {$(
         $(#[$meta])*
-        pub enum $name { $($(#[$doc])* $variant($body),)* }
+        $vis enum $name { $($(#[$doc])* $variant($body),)* }
 
         impl $crate::cbor::Cbor for $name {
             fn encode(&self, out: &mut $crate::cbor::Encoder) {

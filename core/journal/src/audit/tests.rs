@@ -33,7 +33,8 @@ fn journal() -> MemoryRows {
     ] {
         open_account(&mut rows, &at(1), &id, Currency::EUR, limit).unwrap();
     }
-    let hold = |id, minor, ms: Option<u64>| Transfer::pending(id, ANN, BEN, eur(minor), ms.map(UnixMs), Hash::ZERO);
+    let hold =
+        |id, minor, ms: Option<u64>| Transfer::pending(id, ANN, BEN, eur(minor), ms.map(UnixMs), Hash::ZERO);
     let chain = [
         Transfer::posted(FUNDING, BANK, ANN, eur(100), Hash::ZERO),
         hold(POSTED, 10, Some(90)),
@@ -95,7 +96,10 @@ fn damage_to_an_account_is_found() {
         account_changed(BANK, |bank| bank.limit = Limit::DebitsWithinCredits(())),
         JournalDamage::LimitBroken(BANK)
     );
-    assert_eq!(account_changed(BANK, |bank| bank.currency = Currency::JPY), JournalDamage::CurrencyWrong(FUNDING));
+    assert_eq!(
+        account_changed(BANK, |bank| bank.currency = Currency::JPY),
+        JournalDamage::CurrencyWrong(FUNDING)
+    );
 }
 
 #[test]
@@ -114,7 +118,10 @@ fn a_hold_that_disagrees_with_what_settled_it_is_found() {
     assert_eq!(row_changed(POSTED, |row| row.state = settled(VOID, 7)), JournalDamage::HoldWrong(POSTED));
     assert_eq!(row_changed(POSTED, |row| row.state = State::Voided(VOID)), JournalDamage::HoldWrong(POSTED));
     assert_eq!(row_changed(VOIDED, |row| row.state = settled(POST, 7)), JournalDamage::HoldWrong(VOIDED));
-    assert_eq!(row_changed(EXPIRED, |row| row.state = State::Expired(UnixMs(6))), JournalDamage::HoldWrong(EXPIRED));
+    assert_eq!(
+        row_changed(EXPIRED, |row| row.state = State::Expired(UnixMs(6))),
+        JournalDamage::HoldWrong(EXPIRED)
+    );
     assert_eq!(row_changed(FUNDING, |row| row.state = State::Pending(())), JournalDamage::HoldWrong(FUNDING));
     assert_eq!(row_changed(OPEN, |row| row.state = State::Final(())), JournalDamage::HoldWrong(OPEN));
 }
@@ -149,5 +156,8 @@ fn an_audit_reads_past_the_first_page() {
     }
     let report = audit(&rows).unwrap();
     assert_eq!((report.accounts, report.transfers), (u64::from(last) + 3, u64::from(last) + 7));
-    assert_eq!(report.totals.iter().map(|sum| sum.debits_posted).collect::<Vec<_>>(), [0, 107 + u128::from(last)]);
+    assert_eq!(
+        report.totals.iter().map(|sum| sum.debits_posted).collect::<Vec<_>>(),
+        [0, 107 + u128::from(last)]
+    );
 }

@@ -1,0 +1,1 @@
+//! The authenticator on a path Unix socket, with a store of its own.

@@ -1,0 +1,1 @@
+//! The phone: secure application and payment application on real transports.

@@ -1,0 +1,1 @@
+//! The shop's reader: challenges, secure objects, receipts, uploads.

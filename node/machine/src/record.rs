@@ -1,0 +1,81 @@
+//! A command as the log holds it: `[system][kind][version][length u32 BE][body][envelope]`, the body and the envelope deterministic CBOR.
+use crate::idempotency::RequestId;
+use crate::union::AnyCommand;
+use symbolon_types::Hash;
+use symbolon_wire::cbor::{Malformed, from_slice, to_vec};
+use symbolon_wire::cbor_map;
+
+cbor_map! {
+    /// Who sent a command under which id. Commands whose natural key makes them repeatable carry neither.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) struct Envelope {
+        /// SHA-256 of the API key.
+        1 => principal: Option<Hash>,
+        /// The request's id.
+        2 => id: Option<[u8; 16]>,
+    }
+}
+
+/// Who sends: the SHA-256 of an API key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Principal(pub Hash);
+
+/// What is put into the queue.
+pub struct Submission {
+    command: AnyCommand,
+    request: Option<(Principal, RequestId)>,
+}
+
+impl Submission {
+    /// A command whose natural key (a token, an object, a report) makes a repeat harmless.
+    pub fn natural(command: impl Into<AnyCommand>) -> Self {
+        Self { command: command.into(), request: None }
+    }
+
+    /// A command under a request id: a repeat gets the first answer, another body under the same id is refused.
+    pub fn with_id(command: impl Into<AnyCommand>, principal: Principal, id: RequestId) -> Self {
+        Self { command: command.into(), request: Some((principal, id)) }
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let (system, kind, version, body) = self.command.parts();
+        let envelope = Envelope {
+            principal: self.request.map(|(principal, _)| principal.0),
+            id: self.request.map(|(_, id)| id.0),
+        };
+        let mut out = vec![system, kind, version];
+        out.extend_from_slice(&u32::try_from(body.len()).unwrap_or(u32::MAX).to_be_bytes());
+        out.extend_from_slice(&body);
+        out.extend_from_slice(&to_vec(&envelope));
+        out
+    }
+}
+
+/// A record of the log, read back.
+pub(crate) struct Logged<'a> {
+    pub(crate) command: AnyCommand,
+    pub(crate) request: Option<(Principal, RequestId)>,
+    /// Header and body: what a repeat must be equal in.
+    pub(crate) body: &'a [u8],
+}
+
+impl<'a> Logged<'a> {
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// [`Malformed`] for anything that [`Submission::encode`] did not write, now or in an earlier version.
+    pub(crate) fn read(record: &'a [u8]) -> Result<Self, Malformed> {
+        let (&[system, kind, version, l3, l2, l1, l0], rest) = record.split_first_chunk::<7>().ok_or(Malformed)?;
+        let length = usize::try_from(u32::from_be_bytes([l3, l2, l1, l0])).map_err(|_| Malformed)?;
+        let (body, envelope) = rest.split_at_checked(length).ok_or(Malformed)?;
+        let envelope: Envelope = from_slice(envelope)?;
+        let request = match (envelope.principal, envelope.id) {
+            (Some(principal), Some(id)) => Some((Principal(principal), RequestId(id))),
+            (None, None) => None,
+            _ => return Err(Malformed),
+        };
+        let command = AnyCommand::read(system, kind, version, body)?;
+        let whole = record.get(..7 + length).ok_or(Malformed)?;
+        Ok(Self { command, request, body: whole })
+    }
+}

@@ -1,0 +1,1 @@
+//! Keys at rest and all that is done with them.

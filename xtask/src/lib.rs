@@ -1,0 +1,23 @@
+//! The checks of the workspace and the steps of CI. `cargo xtask` without arguments lists them.
+//!
+//! ```text
+//! workspace (cargo metadata) ─► ladder ─┐
+//! source (files ─► lexer) ─► tidy ──────┼─► faults, one sentence each; none is exit 0
+//!                       └─► docs ───────┘
+//! no_std, lints_bite: build what must hold, then what must be refused
+//! ci: all of it, then tests, the tour, and the tour's evidence under somebody else's code
+//! ```
+//! **Invariant:** every check is shown, in its tests or by its own run, a bad input that it refuses.
+pub mod ci;
+pub mod claims;
+pub mod docs;
+pub mod ladder;
+pub mod lexer;
+pub mod lints_bite;
+pub mod no_std;
+pub mod process;
+pub mod python;
+pub mod registry;
+pub mod source;
+pub mod tidy;
+pub mod workspace;
