@@ -1,2 +1,51 @@
-//! The `symbolon` binary.
-fn main() {}
+//! The `symbolon` binary: one command for the platform, its devices, its tour, its benches and its checks.
+//!
+//! Every command takes `--json`: exactly one JSON value on standard output, also on failure. Exit 0: it held. Exit 1: it was read and refused.
+//! Exit 2: the call could not be understood.
+mod args;
+mod bench;
+mod device;
+mod help;
+mod node;
+mod proof;
+mod report;
+mod serve;
+mod tour;
+mod verify;
+
+use report::{Failure, Outcome, finish};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut words: Vec<std::ffi::OsString> = std::env::args_os().skip(1).collect();
+    let before = words.len();
+    words.retain(|word| word != "--json");
+    let json = words.len() < before;
+    if words.is_empty() {
+        print!("{}", help::OVERVIEW);
+        return ExitCode::SUCCESS;
+    }
+    let command = words.remove(0).to_string_lossy().replace('_', "-").to_lowercase();
+    if words.iter().any(|word| word == "--help" || word == "-h") || command == "help" || command == "--help" {
+        print!("{}", help::of(&command));
+        return ExitCode::SUCCESS;
+    }
+    let parser = lexopt::Parser::from_args(words);
+    match command.as_str() {
+        "serve" => serve::run(parser, json),
+        "device" => device::run(parser, json),
+        "tour" => tour::run(parser, json),
+        "bench" => finish(json, bench::run(parser, json)),
+        "verify" => finish(json, verify::run(parser)),
+        "proof" => finish(json, proof::run(parser)),
+        "--version" | "version" => {
+            println!("symbolon {}", env!("CARGO_PKG_VERSION"));
+            ExitCode::SUCCESS
+        }
+        other => finish(json, unknown(other)),
+    }
+}
+
+fn unknown(command: &str) -> Outcome {
+    Err(Failure::Misuse(format!("there is no command `{command}`; `symbolon` alone lists them")))
+}

@@ -85,6 +85,7 @@ refusals! {
         13 IdInvalid "ID_INVALID" "the request's id is missing or is not a UUID of version 7",
         14 TooLarge "TOO_LARGE" "the message is larger than this address takes",
         15 Unavailable "UNAVAILABLE" "the platform is stopping or has halted",
+        16 Damaged "DAMAGED" "what was stored is not what was written, or breaks an invariant; the finding says where",
     }
 }
 

@@ -328,6 +328,18 @@ impl<'a> Decoder<'a> {
         self.nested(ARRAY, read)
     }
 
+    /// A map whose keys are not known beforehand: `read` is given the number of pairs and takes exactly as many keys and values. The order of
+    /// the keys is the caller's to check.
+    ///
+    /// # Errors
+    /// [`Malformed`], also when it is longer than [`ITEMS_MAX`] or deeper than [`DEPTH_MAX`].
+    pub fn pairs<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self, usize) -> Result<T, Malformed>,
+    ) -> Result<T, Malformed> {
+        self.nested(MAP, read)
+    }
+
     /// A map with integer keys: `read` asks for its fields in order, see [`Fields`]. A key that was not asked for is refused.
     ///
     /// # Errors

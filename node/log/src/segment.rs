@@ -204,10 +204,6 @@ impl<F> Walk<F> {
         disk.read(&self.file, self.offset, &mut rest)?;
         Ok(rest)
     }
-
-    pub fn into_file(self) -> F {
-        self.file
-    }
 }
 
 fn last_nonzero(bytes: &[u8]) -> Option<usize> {
@@ -223,20 +219,18 @@ fn last_nonzero(bytes: &[u8]) -> Option<usize> {
 }
 
 /// Whether a later batch stands whole somewhere in the bytes that begin with a bad one, which was to hold record `expected`: then that was once whole too.
+///
+/// The bad one's own length is not trusted. So a torn batch with a record that looks like a batch of just these numbers is taken for damage: it fails closed.
 pub(crate) fn is_followed(rest: &[u8], expected: u64) -> bool {
-    let own = frame::stated_length(rest).map(|stated| stated.saturating_add(frame::HEADER_BYTES));
-    let from = own.filter(|&own| own <= rest.len()).unwrap_or(1);
     let plausible = expected..=expected.saturating_add(wide(rest.len()));
-    (from..rest.len()).any(|offset| {
-        let sequence_at = offset.saturating_add(frame::HEADER_BYTES).saturating_add(32);
-        let sequence = rest
-            .get(sequence_at..)
-            .and_then(|bytes| bytes.first_chunk())
-            .map(|bytes| u64::from_le_bytes(*bytes));
-        sequence.is_some_and(|sequence| plausible.contains(&sequence))
-            && is_batch(rest.get(offset..).unwrap_or_default())
+    (1..rest.len()).filter_map(|offset| rest.get(offset..)).any(|candidate| {
+        let sequence = candidate.get(SEQUENCE_AT..).and_then(|bytes| bytes.first_chunk());
+        sequence.is_some_and(|bytes| plausible.contains(&u64::from_le_bytes(*bytes))) && is_batch(candidate)
     })
 }
+
+/// Where a framed batch has its first sequence number.
+const SEQUENCE_AT: usize = frame::HEADER_BYTES + 32;
 
 fn is_batch(bytes: &[u8]) -> bool {
     match frame::read_with(crc32c::crc32c_append, bytes) {

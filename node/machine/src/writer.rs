@@ -33,7 +33,7 @@ enum Message {
 /// The way in: a queue in front of the thread that steps the machine.
 pub struct Writer {
     queue: SyncSender<Message>,
-    thread: Option<JoinHandle<Result<(), MachineError>>>,
+    thread: Mutex<Option<JoinHandle<Result<(), MachineError>>>>,
 }
 
 impl Writer {
@@ -48,7 +48,7 @@ impl Writer {
         let durable = Arc::new((Mutex::new(machine.head().sequence), Condvar::new()));
         let reader = Reader { view: machine.view(), durable: Arc::clone(&durable) };
         let thread = std::thread::spawn(move || run(machine, &waiting, &clock, &durable));
-        (Self { queue, thread: Some(thread) }, reader)
+        (Self { queue, thread: Mutex::new(Some(thread)) }, reader)
     }
 
     /// Puts a submission into the queue; `reply` is called with the answer once it is durable.
@@ -77,18 +77,21 @@ impl Writer {
     /// Whether the thread still runs.
     #[must_use]
     pub fn is_running(&self) -> bool {
-        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        thread.as_ref().is_some_and(|thread| !thread.is_finished())
     }
 
     /// Finishes what is in the queue, takes a checkpoint, ends the thread.
     ///
     /// # Errors
     /// The [`MachineError`] by which the machine halted, if it did.
-    pub fn stop(mut self) -> Result<(), MachineError> {
+    pub fn stop(&self) -> Result<(), MachineError> {
         let _ = self.queue.send(Message::Stop);
-        match self.thread.take().map(JoinHandle::join) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match thread.map(JoinHandle::join) {
+            None => Ok(()),
             Some(Ok(ended)) => ended,
-            _ => Err(MachineError::Halted(0)),
+            Some(Err(_)) => Err(MachineError::Halted(0)),
         }
     }
 }

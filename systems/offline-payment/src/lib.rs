@@ -17,6 +17,7 @@
 //! | payment application | [`payment_application`] | the secret of its one-time passwords |
 //! | payee | [`payee`] | its certificate, open challenges, accepted objects |
 //! | server, edge | [`server`] | nothing: it verifies and builds; keys are the vault's |
+//! | anyone | [`evidence`] | nothing: the verdict over two objects |
 //! | server, durable | [`state`] | grants, settlements, evidence, and money in the journal |
 //!
 //! **Invariants:** a nonce buys at most one object of one authenticator; an object is recorded before it leaves; money posted is at
@@ -37,6 +38,7 @@
 extern crate alloc;
 
 pub mod authenticator;
+pub mod evidence;
 pub mod messages;
 pub mod payee;
 pub mod payment_application;

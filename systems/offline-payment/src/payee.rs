@@ -169,7 +169,9 @@ impl Payee<'_> {
             return Err(Own::NonceSpent.into());
         }
         let payee = checked.object.claims().body.transaction.payee;
-        let receipt = Receipt { iat: now, body: ReceiptBody { object: checked.id, payee } };
+        // A payee whose clock is a little slow learns from the grant that it is at least this late.
+        let accepted_at = now.max(checked.grant.iat);
+        let receipt = Receipt { iat: accepted_at, body: ReceiptBody { object: checked.id, payee } };
         let receipt = Bytes(sign(self.crypto, &self.signer(), &receipt)?);
         let challenge = state.open.remove(at).challenge;
         let settlement = Settlement { object: object.into(), challenge, receipt: receipt.clone() };

@@ -205,12 +205,13 @@ impl Edge<'_> {
         let key = state::authenticator(rows, &id).ok_or(Own::NotEnrolled)?.signing;
         let report = signed.verify(self.crypto, &key)?;
         let hash = report.payload_hash(self.crypto);
-        let body = report.into_claims().body;
+        let Report { iat, body } = report.into_claims();
         Ok(Command::Reconcile(Reconcile {
             authenticator: id,
             report: hash,
             objects: body.objects,
             counter: body.counter,
+            reported_at: iat,
         }))
     }
 

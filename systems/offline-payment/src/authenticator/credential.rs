@@ -84,9 +84,9 @@ pub(crate) fn credential_info(crypto: &dyn Crypto, token: &[u8], grant: &[u8]) -
     [b"sop/cred/v1".as_slice(), &token.0, &grant.0].concat()
 }
 
-/// What else it is bound to (HPKE `aad`): H(txn) and the second nonce, or 32 zero bytes where there is none.
+/// What else it is bound to (HPKE `aad`): H(txn) and SHA-256 of the second nonce, of no bytes where there is none.
 pub(crate) fn credential_aad(crypto: &dyn Crypto, transaction: Hash, second: Option<&[u8]>) -> Vec<u8> {
-    let second = second.map_or(Hash::ZERO, |second| crypto.sha256(&[second]));
+    let second = crypto.sha256(&[second.unwrap_or_default()]);
     [transaction.0, second.0].concat()
 }
 

@@ -71,11 +71,22 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
         Ok(Reply::Done(()))
     }
 
-    pub(super) fn begin_enrolment(&self, env: &Env<'_>, code: [u8; 16]) -> Result<Reply, Denied> {
+    /// Asks with a key of this enrolment's own, kept until it is complete: the answer to a former one opens nothing.
+    pub(super) fn begin_enrolment(&mut self, env: &Env<'_>, code: [u8; 16]) -> Result<Reply, Denied> {
         self.paired()?;
         self.may_enrol()?;
+        let private = match &self.state.enrolling {
+            Some(private) => private.clone(),
+            None => {
+                let private = env.random32(b"enrolment/kem");
+                let mut next = self.state.clone();
+                next.enrolling = Some(private.clone());
+                self.commit(env, next, false)?;
+                private
+            }
+        };
         let signing = self.keys.signing.verifying(env.crypto);
-        let kem = self.keys.kem.public(env.crypto);
+        let kem = KemKey::from_private(private).public(env.crypto);
         let request = EnrolmentRequest { body: EnrolmentRequestBody { code, signing, kem } };
         Ok(Reply::Message(self.signed(env, &request)?))
     }
@@ -92,10 +103,11 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
             return Err(Own::NotEnrolled.into());
         }
         limits_in_range(&body.limits)?;
+        let enrolling = self.state.enrolling.clone().ok_or(Own::NotEnrolled)?;
         let account_key = hpke::open_base(
             env.crypto,
             hpke::Suite::Aes128Gcm,
-            &self.keys.kem,
+            &KemKey::from_private(enrolling),
             ACCOUNT_INFO,
             me.as_bytes(),
             &body.account_key.into(),
@@ -115,6 +127,7 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
         next.enrolled =
             Some(Enrolled { authenticator: me, issuer: body.issuer, limits: body.limits, credential: record });
         next.lock = Lock::Open;
+        next.enrolling = None;
         next.time = next.time.max(Some(enrolment.iat));
         self.commit(env, next, true)?;
         Ok(Reply::Done(()))

@@ -130,15 +130,16 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
     ) -> Result<Self, Refusal> {
         let keys = DeviceKeys::derive(env.crypto, secret);
         let (store, found) = Store::open(flash, counter, &keys.seal, env.crypto)?;
-        let rolled_back = found.rolled_back;
+        let rolled_back = found.commits_lost > 0;
         let mut state = found.state.unwrap_or_else(|| State::blank(server));
         state.boot = state.boot.saturating_add(1);
         if rolled_back {
-            state.pool.clear();
-            state.lock = Lock::RolledBack;
+            state.roll_back(found.commits_lost);
         }
+        state.lock_if_used_up();
         let mut machine = Self { keys, store, state: state.clone(), ticks_mark: env.ticks_ms, open_after_ms: 0, compared_ms: 0, reported: None };
-        machine.commit(env, state, rolled_back)?;
+        let destroy = rolled_back || state.lock == Lock::NoAttempts;
+        machine.commit(env, state, destroy)?;
         Ok(machine)
     }
 
@@ -186,10 +187,14 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
 
     /// Makes `next` the state: durable first, then true. With `destroy`, nothing of the state before remains on the flash.
     fn commit(&mut self, env: &Env<'_>, mut next: State, destroy: bool) -> Result<(), Refusal> {
-        next.time = self.now(env).or(next.time).max(next.time);
+        let now = self.now(env);
+        next.time = next.time.max(now);
+        // Whole seconds go into the time; the rest is kept, or many commits would slow the clock.
+        let rest_ms = env.ticks_ms.saturating_sub(self.ticks_mark).checked_rem(1000).unwrap_or(0);
+        let kept_ms = if next.time == now { rest_ms } else { 0 };
         self.store.commit(env, &self.keys.seal, &next, destroy)?;
         self.state = next;
-        self.ticks_mark = env.ticks_ms;
+        self.ticks_mark = self.ticks_mark.max(env.ticks_ms.saturating_sub(kept_ms));
         Ok(())
     }
 

@@ -6,7 +6,7 @@
 //! ```
 //! The order is that of the amended specification: forged wrappers cost no attempt, so they cannot lock the user out; a compared
 //! credential always has, so a power cut cannot win one back.
-use super::state::{Emitted, Lock, PoolNonce, State};
+use super::state::{Emitted, PoolNonce, State};
 use super::{Authenticator, Credential, Denied, Env, credential, credential_aad, credential_info};
 use crate::messages::{
     Audit, Challenge, Grant, NonceToken, PayeeCertificate, Preview, Reply, SKEW_SECONDS, SealedBox, SealedCredential,
@@ -17,7 +17,7 @@ use symbolon_keys::{HashAlgorithm, KemKey};
 use symbolon_proof::{Raw, Unsigned, Verified, hpke};
 use symbolon_state::{Counter, Flash};
 use symbolon_types::{CoreRefusal, Hash, Secret};
-use symbolon_wire::cbor::{Bytes, to_vec};
+use symbolon_wire::cbor::{Bytes, from_slice, to_vec};
 
 /// What the sealing of an audit to the issuer is bound to, with the token's hash and R as associated data.
 pub(crate) const AUDIT_INFO: &[u8] = b"sop/audit/v1";
@@ -83,6 +83,7 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
             return Err(CoreRefusal::Expired.into());
         }
         let asked = self.check_challenge(env, &sealed.challenge.0)?;
+        self.check_unpaid(asked.transaction)?;
         self.check_limits(grant.claims(), &asked)?;
         let rule = grant.claims().verification(asked.challenge.body.amount.minor());
         let otp = match &sealed.second {
@@ -131,6 +132,17 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
             return Err(CoreRefusal::AmountInvalid.into());
         }
         Ok(CheckedChallenge { certificate, challenge, transaction })
+    }
+
+    /// A challenge that an object was made for is not paid with another nonce: without its receipt the first may still be charged.
+    fn check_unpaid(&self, transaction: Hash) -> Result<(), Refusal> {
+        for emitted in &self.state.objects {
+            let object: SecureObject = from_slice(&emitted.payload.0)?;
+            if object.body.transaction.challenge == transaction {
+                return Err(Own::ChallengeUnknown.into());
+            }
+        }
+        Ok(())
     }
 
     fn check_limits(&self, grant: &Grant, asked: &CheckedChallenge) -> Result<(), Refusal> {
@@ -194,8 +206,7 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
             return Denied { refusal, attempts_left: Some(left) };
         }
         let mut next = self.state.clone();
-        next.pool.clear();
-        next.lock = Lock::NoAttempts;
+        next.lock_if_used_up();
         let refusal = match self.commit(env, next, true) {
             Ok(()) => Own::CredentialLocked.into(),
             Err(failed) => failed,

@@ -52,6 +52,7 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
         if next.lock == Lock::RolledBack {
             next.lock = Lock::Open;
         }
+        next.lock_if_used_up();
         self.commit(env, next, false)?;
         self.reported = None;
         Ok(Reply::Done(()))

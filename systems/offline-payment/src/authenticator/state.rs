@@ -67,6 +67,8 @@ cbor_map! {
         13 => objects: Vec<Emitted>,
         /// Whether offline payment is locked.
         14 => lock: Lock,
+        /// The private key that the account key of the enrolment now under way is sealed to: a former enrolment cannot be used again.
+        15 => enrolling: Option<Secret<[u8; 32]>>,
     }
 
     /// What enrolment brought.
@@ -153,6 +155,26 @@ impl State {
             previous: Hash::ZERO,
             objects: Vec::new(),
             lock: Lock::Open,
+            enrolling: None,
+        }
+    }
+
+    /// This state is an old one: `commits_lost` were made after it. Each may have been a counted attempt, so none is won back.
+    pub(super) fn roll_back(&mut self, commits_lost: u64) {
+        self.pool.clear();
+        self.lock = Lock::RolledBack;
+        if let Some(enrolled) = &mut self.enrolled {
+            let lost = u32::try_from(commits_lost).unwrap_or(u32::MAX);
+            enrolled.credential.attempts_left = enrolled.credential.attempts_left.saturating_sub(lost);
+        }
+    }
+
+    /// With no attempts left the pool goes and the machine is locked, also where a power cut came between the last attempt and this.
+    pub(super) fn lock_if_used_up(&mut self) {
+        let used_up = self.enrolled.as_ref().is_some_and(|enrolled| enrolled.credential.attempts_left == 0);
+        if used_up && self.lock == Lock::Open {
+            self.pool.clear();
+            self.lock = Lock::NoAttempts;
         }
     }
 }

@@ -41,7 +41,8 @@ pub struct Store<F: Flash, C: Counter> {
 /// What was found at the start.
 pub(super) struct Found {
     pub(super) state: Option<State>,
-    pub(super) rolled_back: bool,
+    /// How many commits the found state is behind the counter; 0 for the newest, `u64::MAX` where that cannot be told.
+    pub(super) commits_lost: u64,
 }
 
 impl<F: Flash, C: Counter> Store<F, C> {
@@ -60,9 +61,9 @@ impl<F: Flash, C: Counter> Store<F, C> {
         if cut_in_between {
             counter.advance(written)?;
         }
-        let rolled_back = written != risen && !cut_in_between;
+        let commits_lost = if cut_in_between { 0 } else { risen.checked_sub(written).unwrap_or(u64::MAX) };
         let at = risen.max(counter.value()?);
-        Ok((Self { records, counter, at }, Found { state, rolled_back }))
+        Ok((Self { records, counter, at }, Found { state, commits_lost }))
     }
 
     /// Writes the state and raises the counter. With `destroy`, no older state is left on the medium.

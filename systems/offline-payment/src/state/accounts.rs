@@ -10,7 +10,7 @@ use crate::{OfflinePaymentRefusal as Own, Refusal};
 use symbolon_journal::{Limit, Transfer};
 use symbolon_proof::Confirmation;
 use symbolon_state::{Ctx, Rows};
-use symbolon_types::{CoreRefusal, Hash};
+use symbolon_types::{CoreRefusal, Hash, UnixSeconds};
 
 type Answer = Result<Outcome, Refusal>;
 
@@ -85,6 +85,7 @@ pub(super) fn enrol_authenticator(rows: &mut dyn Rows, ctx: &Ctx, command: &Enro
             sequence: known.as_ref().map_or(0, |row| row.sequence),
             counter: known.as_ref().map_or(0, |row| row.counter),
             revoked: false,
+            reported_at: known.as_ref().map_or(UnixSeconds(0), |row| row.reported_at),
         },
     };
     code.used_by = Some(command.signing);

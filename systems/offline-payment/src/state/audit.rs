@@ -78,7 +78,13 @@ fn grants(rows: &dyn Rows) -> Result<u64, OfflineDamage> {
             let reservation = transfer(rows, &row.reservation).ok_or(OfflineDamage::Reservation(token))?;
             match (row.spent_by, reservation.state) {
                 (None, State::Pending(()) | State::Expired(_)) => {}
-                (Some(_), State::Posted(posted)) if posted.amount.within(row.grant.body.limit) == Ok(true) => {}
+                (Some(object), State::Posted(posted)) if posted.amount.within(row.grant.body.limit) == Ok(true) => {
+                    let first = row.first_payee.and_then(|payee| SETTLEMENTS.get(rows, &(token, payee)));
+                    let right = first.is_some_and(|row| row.outcome.object == object && row.outcome.amount == posted.amount);
+                    if !right {
+                        return Err(OfflineDamage::Settlement(token));
+                    }
+                }
                 (Some(_), State::Posted(_)) => return Err(OfflineDamage::Overdrawn(token)),
                 _ => return Err(OfflineDamage::Reservation(token)),
             }

@@ -186,6 +186,8 @@ cbor_map! {
         3 => objects: Vec<ReportedObject>,
         /// Its counter.
         4 => counter: u64,
+        /// Its time.
+        5 => reported_at: UnixSeconds,
     }
 
     /// Revokes an authenticator.

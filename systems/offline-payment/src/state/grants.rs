@@ -24,7 +24,7 @@ pub(super) fn grant_nonces(rows: &mut dyn Rows, ctx: &Ctx, command: &GrantNonces
     let payer = PAYERS.get(rows, &device.payer).ok_or(Own::AccountUnknown)?;
     let fresh: Vec<&TokenFacts> =
         command.tokens.iter().filter(|facts| GRANTS.get(rows, &facts.token).is_none()).collect();
-    check_fresh(rows, &device, &fresh)?;
+    check_fresh(rows, ctx, &device, &fresh)?;
     check_room(rows, ctx, command, &payer, fresh.len())?;
     let made: Vec<GrantRow> = fresh.iter().map(|facts| row(ctx, command, &device, &payer, facts)).collect();
     let chain: Vec<Transfer> = made.iter().map(reserve).collect();
@@ -42,10 +42,13 @@ pub(super) fn grant_nonces(rows: &mut dyn Rows, ctx: &Ctx, command: &GrantNonces
 }
 
 /// New tokens rise in sequence and repeat no nonce of anyone: else randomness is bad, or the device was copied.
-fn check_fresh(rows: &dyn Rows, device: &AuthenticatorRow, fresh: &[&TokenFacts]) -> Result<(), Refusal> {
+fn check_fresh(rows: &dyn Rows, ctx: &Ctx, device: &AuthenticatorRow, fresh: &[&TokenFacts]) -> Result<(), Refusal> {
     let mut last = device.sequence;
     let mut seen = Vec::new();
     for facts in fresh {
+        if facts.exp <= ctx.at.seconds() {
+            return Err(CoreRefusal::Expired.into());
+        }
         if facts.sequence <= last || NONCES.get(rows, &facts.nonce).is_some() || seen.contains(&facts.nonce) {
             return Err(Own::NonceRepeated.into());
         }

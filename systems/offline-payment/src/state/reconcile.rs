@@ -6,14 +6,18 @@ use crate::messages::{Reconciled, ReconciledBody};
 use crate::{OfflinePaymentRefusal as Own, Refusal};
 use alloc::vec::Vec;
 use symbolon_state::{Ctx, Rows};
+use symbolon_types::CoreRefusal;
 
 pub(super) fn reconcile(rows: &mut dyn Rows, ctx: &Ctx, command: &Reconcile) -> Result<Outcome, Refusal> {
     let mut device = AUTHENTICATORS.get(rows, &command.authenticator).ok_or(Own::NotEnrolled)?;
     if device.revoked {
         return Err(Own::Revoked.into());
     }
-    // A counter that went back is that of a copy, or of a device whose counter was.
+    // A counter that went back: in an old report it must, so that is not taken again; in a new one it is that of a copy.
     if command.counter < device.counter {
+        if command.reported_at <= device.reported_at {
+            return Err(CoreRefusal::Expired.into());
+        }
         device.revoked = true;
         AUTHENTICATORS.put(rows, &command.authenticator, &device);
         return Err(Own::Revoked.into());
@@ -37,6 +41,7 @@ pub(super) fn reconcile(rows: &mut dyn Rows, ctx: &Ctx, command: &Reconcile) -> 
         GRANTS.put(rows, &reported.token, &GrantRow { reported: Some(reported.object), ..grant });
     }
     device.counter = command.counter;
+    device.reported_at = device.reported_at.max(command.reported_at);
     AUTHENTICATORS.put(rows, &command.authenticator, &device);
     let limits = PAYERS.get(rows, &device.payer).and_then(|row| row.limits.for_device()).ok_or(Own::AccountUnknown)?;
     Ok(Outcome::Reconciled(Reconciled {

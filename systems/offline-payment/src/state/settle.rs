@@ -16,6 +16,7 @@ use super::tables::{
 };
 use crate::messages::{SETTLEMENT_WINDOW_SECONDS, SKEW_SECONDS};
 use crate::{OfflinePaymentRefusal as Own, Refusal};
+use alloc::vec::Vec;
 use symbolon_state::{Ctx, Rows};
 
 pub(super) fn settle(rows: &mut dyn Rows, ctx: &Ctx, command: &Settle) -> Result<Outcome, Refusal> {
@@ -38,11 +39,11 @@ pub(super) fn settle(rows: &mut dyn Rows, ctx: &Ctx, command: &Settle) -> Result
     }
 }
 
-/// Accepted while the grant was valid, not in the future, and uploaded inside the window.
+/// Accepted within [iat, exp + skew], not in the future, and uploaded inside the window.
 fn check_time(ctx: &Ctx, grant: &GrantRow, command: &Settle) -> Result<(), Refusal> {
     let (iat, exp) = (grant.grant.iat, grant.grant.exp);
     let accepted = command.accepted_at;
-    let while_valid = accepted.plus(SKEW_SECONDS) >= iat && accepted < exp.plus(SKEW_SECONDS);
+    let while_valid = accepted >= iat && accepted <= exp.plus(SKEW_SECONDS);
     let not_ahead = accepted <= ctx.at.seconds().plus(SKEW_SECONDS);
     let uploaded = ctx.at < exp.plus(SETTLEMENT_WINDOW_SECONDS).ms();
     if while_valid && not_ahead && uploaded { Ok(()) } else { Err(Own::SettledLate.into()) }
@@ -87,16 +88,21 @@ fn credited(rows: &mut dyn Rows, command: &Settle, source: Source) -> Outcome {
     Outcome::Settled(outcome)
 }
 
-/// Keeps the first object and the first that contradicts it, counts the rest, and revokes the authenticator.
+/// Ids that are kept of objects after the first.
+const LATER_MAX: usize = 32;
+
+/// Keeps the first object, the first that contradicts it and the ids of the rest, and revokes the authenticator.
 fn convict(rows: &mut dyn Rows, grant: &GrantRow, command: &Settle) {
     let first = grant.first_payee.and_then(|payee| SETTLEMENTS.get(rows, &(command.token, payee)));
     let Some(first) = first else { return };
     let mut evidence = EVIDENCE.get(rows, &command.token).unwrap_or_else(|| Evidence {
         first: first.bytes,
         second: command.bytes.clone(),
-        later: 0,
+        later: Vec::new(),
     });
-    evidence.later = evidence.later.saturating_add(1);
+    if !evidence.later.contains(&command.object) && evidence.later.len() < LATER_MAX {
+        evidence.later.push(command.object);
+    }
     EVIDENCE.put(rows, &command.token, &evidence);
     revoke(rows, grant);
 }

@@ -95,10 +95,12 @@ cbor_map! {
         5 => seed: [u8; 32],
         /// The highest sequence number of its tokens.
         6 => sequence: u64,
-        /// The highest counter that it reported.
+        /// The counter that it reported last.
         7 => counter: u64,
         /// Revoked: lost, or caught double-spending.
         8 => revoked: bool,
+        /// When it reported last, by its own time; 0 before the first report.
+        9 => reported_at: UnixSeconds,
     }
 
     /// A payee.
@@ -153,8 +155,8 @@ cbor_map! {
         1 => first: Bytes,
         /// The first that contradicted it.
         2 => second: Bytes,
-        /// How many objects of this nonce arrived after the first, in all.
-        3 => later: u32,
+        /// The ids of the objects of this nonce that arrived after the first, each once, at most 32.
+        3 => later: Vec<Hash>,
     }
 }
 

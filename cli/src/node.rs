@@ -1,0 +1,149 @@
+//! A platform on a data folder: opened, founded, ready to serve.
+//!
+//! ```text
+//!   DIR/log/…  the order of commands      DIR/tables/…  the last checkpoint      DIR/vault, DIR/vault.key  the sealed keys
+//!   DIR/first-administrator.key           the one-time key, until it is used
+//! ```
+use std::fmt;
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use symbolon_api::{Counters, Node, fresh_key, key_hash};
+use symbolon_keys::RustCrypto;
+use symbolon_log::{FileDisk, Log, LogError, Options, PointerState};
+use symbolon_machine::{FoundPlatform, Machine, MachineError, PlatformCommand, Policy, Submission, Writer};
+use symbolon_store::{DiskOptions, DiskTables, StoreError};
+use symbolon_types::{CoreRefusal, Secret};
+use symbolon_vault::{SoftwareVault, Unlock, VaultError};
+
+/// Why a data folder could not be opened.
+#[derive(Debug)]
+pub enum OpenError {
+    /// Another process has it open.
+    InUse(PathBuf),
+    /// A file of it could not be read or written.
+    Io(PathBuf, std::io::Error),
+    /// The log refused.
+    Log(LogError),
+    /// The tables refused.
+    Store(StoreError),
+    /// The log and the tables do not make a machine.
+    Machine(MachineError),
+    /// The vault refused.
+    Vault(VaultError),
+    /// The platform could not be founded.
+    Founding(CoreRefusal),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InUse(path) => write!(f, "{} is in use by another process", path.display()),
+            Self::Io(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Log(error) => write!(f, "log: {error}"),
+            Self::Store(error) => write!(f, "tables: {error}"),
+            Self::Machine(error) => error.fmt(f),
+            Self::Vault(error) => write!(f, "vault: {error}"),
+            Self::Founding(refusal) => write!(f, "founding: {refusal}"),
+        }
+    }
+}
+
+/// A platform that is ready.
+pub struct Started {
+    /// What the routes share.
+    pub node: Node,
+    /// What there is to tell the operator.
+    pub notes: Vec<String>,
+    /// Where the one-time key lies, if this start made it or it is still unused.
+    pub first_key: Option<PathBuf>,
+}
+
+/// Opens the log in a data folder.
+pub fn open_log(data: &Path) -> Result<(Log<FileDisk>, symbolon_log::Opened), OpenError> {
+    let path = data.join("log");
+    let disk = FileDisk::open(&path).map_err(|error| OpenError::Log(error.into()))?;
+    Log::open(disk, Options::default()).map_err(|error| match error {
+        LogError::InUse => OpenError::InUse(data.to_owned()),
+        other => OpenError::Log(other),
+    })
+}
+
+/// Opens the tables in a data folder.
+pub fn open_tables(data: &Path) -> Result<DiskTables, OpenError> {
+    DiskTables::open(&data.join("tables"), DiskOptions::default()).map_err(|error| match error {
+        StoreError::Locked => OpenError::InUse(data.to_owned()),
+        other => OpenError::Store(other),
+    })
+}
+
+/// Opens or founds the platform in `data`. `passphrase` unlocks the vault; without one a key file beside it does.
+pub fn open(data: &Path, passphrase: Option<Secret<String>>) -> Result<Started, OpenError> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(data)
+        .map_err(|error| OpenError::Io(data.to_owned(), error))?;
+    let (log, found) = open_log(data)?;
+    let vault = open_vault(data, passphrase)?;
+    let (machine, opened) =
+        Machine::open(log, found, open_tables(data)?, Policy::default()).map_err(OpenError::Machine)?;
+    let fresh = machine.head().sequence == 0;
+    let (writer, reader) = Writer::start(machine, symbolon_transport::clock::wall);
+    let node = Node { writer, reader, vault: Box::new(vault), crypto: RustCrypto, counters: Counters::default() };
+    let first_key = data.join("first-administrator.key");
+    if fresh {
+        found_platform(&node, &first_key)?;
+    }
+    Ok(Started { node, notes: notes(&opened), first_key: fresh.then_some(first_key) })
+}
+
+fn notes(opened: &symbolon_machine::Opened) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(torn) = opened.log.torn {
+        notes.push(format!("a torn tail of the log was cut, {} bytes that nobody had been answered for", torn.bytes));
+    }
+    if opened.log.pointer == PointerState::Lost {
+        notes.push("the log's pointer file was lost: whether the last batch before the stop is there cannot be known".into());
+    }
+    if opened.replayed > 0 {
+        notes.push(format!("{} commands replayed since the last checkpoint", opened.replayed));
+    }
+    notes
+}
+
+fn open_vault(data: &Path, passphrase: Option<Secret<String>>) -> Result<SoftwareVault, OpenError> {
+    let (path, key_file) = (data.join("vault"), data.join("vault.key"));
+    let by_key_file = passphrase.is_none();
+    let unlock = passphrase.map_or_else(|| Unlock::KeyFile(key_file.clone()), Unlock::Passphrase);
+    if path.exists() {
+        return SoftwareVault::open(&path, &unlock).map_err(OpenError::Vault);
+    }
+    if by_key_file && !key_file.exists() {
+        symbolon_vault::entropy()
+            .and_then(|key| symbolon_vault::create_key_file(&key_file, &key))
+            .map_err(OpenError::Vault)?;
+    }
+    let entropy = symbolon_vault::entropy().map_err(OpenError::Vault)?;
+    SoftwareVault::create(&path, &unlock, &entropy).map_err(OpenError::Vault)
+}
+
+/// Writes the one-time key, then founds the platform on its hash: a crash in between finds the file and uses it.
+fn found_platform(node: &Node, path: &Path) -> Result<(), OpenError> {
+    let io = |error| OpenError::Io(path.to_owned(), error);
+    let key = match std::fs::read_to_string(path) {
+        Ok(found) => Secret::new(found.trim().to_owned()),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let key = fresh_key().map_err(OpenError::Founding)?;
+            let mut file =
+                std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
+            file.write_all(key.reveal().as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
+            key
+        }
+        Err(error) => return Err(io(error)),
+    };
+    let one_time = key_hash(key.reveal()).ok_or(OpenError::Founding(CoreRefusal::Malformed))?;
+    let command = PlatformCommand::Found(FoundPlatform { one_time });
+    node.writer.submit_and_wait(Submission::natural(command)).map_err(OpenError::Founding)?;
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! What the phone does while it is online: nonces beforehand, and the report afterwards.
+use crate::{Failure, Node, Phone, Witness, phone::CRYPTO};
+use symbolon_offline_payment::{OfflinePaymentRefusal as Own, Refusal, messages::Request};
+use symbolon_state::Flash;
+use symbolon_transport::clock;
+use symbolon_types::CoreRefusal;
+use symbolon_wire::cbor::Bytes;
+
+/// How many nonces are fetched unless told otherwise.
+pub const COUNT_USUAL: u32 = 5;
+
+/// Payments with a receipt that are remembered.
+const PAYMENTS_MAX: usize = 100;
+
+impl<F: Flash> Phone<F> {
+    /// Fetches `count` nonces: tokens from the authenticator, kept, then the server's grants on them. Tokens of an earlier time whose
+    /// grants never came are sent first, the same bytes. The number of nonces that were added.
+    ///
+    /// # Errors
+    /// NOT_ENROLLED, POOL_FULL, FUNDS_SHORT, REVOKED, BAD_GRANT, STORE_FAILED; [`Failure::Transport`]. Tokens that were asked for stay kept.
+    pub fn prefetch(&mut self, node: &Node, count: u32, witness: &mut Witness<'_>) -> Result<usize, Failure> {
+        self.server()?;
+        self.recover()?;
+        let now = clock::wall().seconds();
+        let wallet = self.secure.get().wallet.clone().drop_expired(now)?;
+        self.keep(|state| state.wallet = wallet)?;
+        let before = self.redeem(node, witness)?;
+        let tokens = self.authenticator.messages(&Request::Nonces(count))?;
+        self.keep(|state| state.asked = tokens)?;
+        Ok(before.saturating_add(self.redeem(node, witness)?))
+    }
+
+    /// Sends the tokens whose grants are not in, and takes the grants.
+    fn redeem(&mut self, node: &Node, witness: &mut Witness<'_>) -> Result<usize, Failure> {
+        let tokens = self.secure.get().asked.clone();
+        if tokens.is_empty() {
+            return Ok(0);
+        }
+        let grants: Vec<Bytes> = match node.exchange("grants", &tokens) {
+            Err(failure) if failure.refusal().is_some_and(never_granted) => {
+                self.keep(|state| state.asked.clear())?;
+                return Err(failure);
+            }
+            answer => answer?,
+        };
+        let wallet = self.secure.get().wallet.clone().add(CRYPTO, &self.server()?, &tokens, &grants)?;
+        self.keep(|state| (state.wallet, state.asked) = (wallet, Vec::new()))?;
+        for (number, (token, grant)) in (1..).zip(tokens.iter().zip(&grants)) {
+            witness(&format!("nonce-token-{number}"), &token.0);
+            witness(&format!("grant-{number}"), &grant.0);
+        }
+        Ok(tokens.len())
+    }
+
+    /// Reports to the server what was emitted, and takes its time, limits and unlocking home.
+    ///
+    /// # Errors
+    /// NOT_ENROLLED, REVOKED, STORE_FAILED; [`Failure::Transport`].
+    pub fn reconcile(&mut self, node: &Node, witness: &mut Witness<'_>) -> Result<(), Failure> {
+        // First, because the authenticator forgets the objects that the server knows.
+        self.recover()?;
+        let report = self.authenticator.message(&Request::Report(()))?;
+        witness("report", &report.0);
+        let answer = node.post("reports", &report)?;
+        witness("reconciled", &answer.0);
+        self.authenticator.done(&Request::Reconciled(answer))?;
+        self.forget_old()
+    }
+
+    /// Forgets payments that can be charged no more, and the oldest of those that have a receipt.
+    fn forget_old(&mut self) -> Result<(), Failure> {
+        let now = clock::wall().seconds();
+        let receipted = self.payments().iter().filter(|held| held.payment.receipt.is_some()).count();
+        let mut surplus = receipted.saturating_sub(PAYMENTS_MAX);
+        self.keep(|state| {
+            state.payments.retain(|held| {
+                let surplus_one = held.payment.receipt.is_some() && surplus > 0;
+                surplus = surplus.saturating_sub(usize::from(surplus_one));
+                !surplus_one && held.payment.may_be_charged_until > now
+            });
+        })
+    }
+}
+
+/// Tokens that the server will never grant: sending them again leads nowhere.
+fn never_granted(refusal: Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::Own(Own::NonceRepeated) | Refusal::Core(CoreRefusal::Expired | CoreRefusal::BadSignature)
+    )
+}

@@ -1,0 +1,131 @@
+//! What phones and readers send, as `application/cbor`: each message is known by its own signature.
+use super::outcome;
+use crate::Node;
+use crate::reply::{Failure, body, cbor, json};
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use serde::Serialize;
+use std::sync::Arc;
+use symbolon_machine::Submission;
+use symbolon_offline_payment::Refusal;
+use symbolon_offline_payment::server::Edge;
+use symbolon_offline_payment::state::{Command, Outcome};
+use symbolon_state::Rows;
+use symbolon_types::{CoreRefusal, hex_upper};
+use symbolon_wire::cbor::{Bytes, from_slice, to_vec};
+
+/// The public keys of the platform.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct PublicKeys {
+    /// The Ed25519 key under which grants, certificates and answers verify.
+    server: String,
+    /// Its id: the first 8 bytes of its COSE key thumbprint (RFC 9679).
+    kid: String,
+    /// The X25519 key to which audits are sealed.
+    issuer: String,
+}
+
+type Sealed = Result<(u64, Vec<u8>), Failure>;
+
+/// Opens what came over a snapshot of the rows.
+fn opened(node: &Node, open: impl FnOnce(&Edge<'_>, &dyn Rows) -> Result<Command, Refusal>) -> Result<Command, Failure> {
+    node.edge(|edge| node.read(|rows| open(edge, rows)).and_then(|(_, command)| Ok(command?)))
+}
+
+fn seed() -> Result<[u8; 32], Failure> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|_| CoreRefusal::Unavailable)?;
+    Ok(seed)
+}
+
+/// The keys that devices and payees pin.
+#[utoipa::path(get, path = "/v1/offline-payment/keys", responses((status = 200, body = PublicKeys)))]
+pub(crate) async fn keys(State(node): State<Arc<Node>>) -> Response {
+    let public = node.edge(|edge| {
+        let server = edge.keys.signer().verifying_key();
+        let kid = server.id(edge.crypto).to_string();
+        let issuer = hex_upper(&edge.keys.issuer().0);
+        Ok::<_, Failure>(PublicKeys { server: hex_upper(&server.0), kid, issuer })
+    });
+    json(&node, public.and_then(|public| node.read(|_| public)))
+}
+
+/// Enrols an authenticator: an enrolment request for an enrolment.
+#[utoipa::path(post, path = "/v1/offline-payment/enrolments", request_body(content = Vec<u8>, content_type = "application/cbor"), responses((status = 200, content_type = "application/cbor")))]
+pub(crate) async fn enrol(State(node): State<Arc<Node>>, request: Body) -> Response {
+    let answer = async {
+        let bytes = body(request).await?;
+        let seed = seed()?;
+        let command = node.edge(|edge| edge.open_enrolment(&bytes, seed))?;
+        match outcome(&node, Submission::natural(command)).await? {
+            (sequence, Outcome::Enrolled(enrolled)) => Ok((sequence, node.edge(|edge| edge.seal_enrolment(&enrolled))?.0)),
+            _ => Err(CoreRefusal::Unavailable.into()),
+        }
+    };
+    let answer: Sealed = answer.await;
+    cbor(&node, answer)
+}
+
+/// Grants nonces: an array of nonce tokens for an array of grants.
+#[utoipa::path(post, path = "/v1/offline-payment/grants", request_body(content = Vec<u8>, content_type = "application/cbor"), responses((status = 200, content_type = "application/cbor")))]
+pub(crate) async fn grants(State(node): State<Arc<Node>>, request: Body) -> Response {
+    let answer = async {
+        let tokens: Vec<Bytes> = from_slice(&body(request).await?)?;
+        let seed = seed()?;
+        let command = opened(&node, |edge, rows| edge.open_tokens(rows, &tokens, &seed))?;
+        match outcome(&node, Submission::natural(command)).await? {
+            (sequence, Outcome::Granted(grants)) => Ok((sequence, to_vec(&node.edge(|edge| edge.seal_grants(&grants))?))),
+            _ => Err(CoreRefusal::Unavailable.into()),
+        }
+    };
+    let answer: Sealed = answer.await;
+    cbor(&node, answer)
+}
+
+/// Enrols a payee: a payee request for a certificate.
+#[utoipa::path(post, path = "/v1/offline-payment/payee-enrolments", request_body(content = Vec<u8>, content_type = "application/cbor"), responses((status = 200, content_type = "application/cbor")))]
+pub(crate) async fn enrol_payee(State(node): State<Arc<Node>>, request: Body) -> Response {
+    let answer = async {
+        let bytes = body(request).await?;
+        let command = node.edge(|edge| edge.open_payee_request(&bytes))?;
+        match outcome(&node, Submission::natural(command)).await? {
+            (sequence, Outcome::PayeeEnrolled(certificate)) => {
+                Ok((sequence, node.edge(|edge| edge.seal_certificate(&certificate))?.0))
+            }
+            _ => Err(CoreRefusal::Unavailable.into()),
+        }
+    };
+    let answer: Sealed = answer.await;
+    cbor(&node, answer)
+}
+
+/// Settles one accepted object.
+#[utoipa::path(post, path = "/v1/offline-payment/settlements", request_body(content = Vec<u8>, content_type = "application/cbor"), responses((status = 200, content_type = "application/cbor")))]
+pub(crate) async fn settle(State(node): State<Arc<Node>>, request: Body) -> Response {
+    let answer = async {
+        let bytes = body(request).await?;
+        let command = opened(&node, |edge, rows| edge.open_settlement(rows, &bytes))?;
+        match outcome(&node, Submission::natural(command)).await? {
+            (sequence, Outcome::Settled(settled)) => Ok((sequence, to_vec(&settled))),
+            _ => Err(CoreRefusal::Unavailable.into()),
+        }
+    };
+    let answer: Sealed = answer.await;
+    cbor(&node, answer)
+}
+
+/// Takes an authenticator's report and answers with time and limits.
+#[utoipa::path(post, path = "/v1/offline-payment/reports", request_body(content = Vec<u8>, content_type = "application/cbor"), responses((status = 200, content_type = "application/cbor")))]
+pub(crate) async fn report(State(node): State<Arc<Node>>, request: Body) -> Response {
+    let answer = async {
+        let bytes = body(request).await?;
+        let command = opened(&node, |edge, rows| edge.open_report(rows, &bytes))?;
+        match outcome(&node, Submission::natural(command)).await? {
+            (sequence, Outcome::Reconciled(answer)) => Ok((sequence, node.edge(|edge| edge.seal_reconciled(&answer))?.0)),
+            _ => Err(CoreRefusal::Unavailable.into()),
+        }
+    };
+    let answer: Sealed = answer.await;
+    cbor(&node, answer)
+}

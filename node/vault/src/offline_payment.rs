@@ -1,0 +1,82 @@
+//! What system 01 asks of its issuer's keys ([`IssuerKeys`]), over any [`Vault`].
+//!
+//! The account key of an authenticator is derived from [`MasterHandle::Account`] under [`ACCOUNT_LABEL`] and the authenticator's id: it is
+//! nowhere kept.
+use crate::{Derivation, KemHandle, MasterHandle, SigningHandle, Vault, VaultError};
+use symbolon_keys::{CryptoError, KemPublic, Signer, VerifyingKey};
+use symbolon_offline_payment::messages::{AuthenticatorId, SealedBox};
+use symbolon_offline_payment::server::IssuerKeys;
+use symbolon_types::Secret;
+
+/// The label of account keys' derivation.
+pub const ACCOUNT_LABEL: &str = "symbolon/offline-payment/account";
+
+/// The issuer's keys of system 01 in a vault. Its public keys were read once, when it was made.
+#[derive(Clone, Copy)]
+pub struct OfflinePaymentKeys<'a> {
+    vault: &'a dyn Vault,
+    server: VerifyingKey,
+    issuer: KemPublic,
+}
+
+impl<'a> OfflinePaymentKeys<'a> {
+    /// Over a vault.
+    ///
+    /// # Errors
+    /// [`VaultError::Io`] when its public keys cannot be read.
+    pub fn new(vault: &'a dyn Vault) -> Result<Self, VaultError> {
+        let (server, issuer) = (vault.public(SigningHandle::Server)?, vault.kem_public(KemHandle::Issuer)?);
+        Ok(Self { vault, server, issuer })
+    }
+}
+
+fn account(authenticator: &AuthenticatorId) -> Derivation<'_> {
+    Derivation { label: ACCOUNT_LABEL, context: authenticator.as_bytes() }
+}
+
+impl Signer for OfflinePaymentKeys<'_> {
+    fn verifying_key(&self) -> VerifyingKey {
+        self.server
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<[u8; 64], CryptoError> {
+        self.vault.sign(SigningHandle::Server, message).map_err(|_| CryptoError)
+    }
+}
+
+impl IssuerKeys for OfflinePaymentKeys<'_> {
+    fn signer(&self) -> &dyn Signer {
+        self
+    }
+
+    fn issuer(&self) -> KemPublic {
+        self.issuer
+    }
+
+    fn seal_account_key(
+        &self,
+        authenticator: &AuthenticatorId,
+        recipient: &KemPublic,
+        info: &[u8],
+        seed: &Secret<[u8; 32]>,
+    ) -> Result<SealedBox, CryptoError> {
+        let (of, aad) = (account(authenticator), authenticator.as_bytes());
+        self.vault
+            .seal_derived_key(MasterHandle::Account, &of, recipient, info, aad, seed)
+            .map(SealedBox::from)
+            .map_err(|_| CryptoError)
+    }
+
+    fn proof_holds(&self, authenticator: &AuthenticatorId, parts: &[&[u8]], proof: &[u8; 32]) -> bool {
+        self.vault.derived_mac_holds(MasterHandle::Account, &account(authenticator), parts, proof)
+    }
+
+    fn open_for_issuer(
+        &self,
+        sealed: &SealedBox,
+        info: &[u8],
+        aad: &[u8],
+    ) -> Result<Secret<Vec<u8>>, CryptoError> {
+        self.vault.hpke_open(KemHandle::Issuer, info, aad, &sealed.clone().into()).map_err(|_| CryptoError)
+    }
+}

@@ -1,0 +1,128 @@
+//! The sealed file: deterministic CBOR around AES-256-GCM (SP 800-38D).
+//!
+//! ```text
+//!   {1: "symbolon-vault", 2: version, 3: header, 4: sealed}   envelope, the same in every version
+//!       header, version 1: {1: salt, 2: {1: memory KiB, 2: passes}}   field 2 for a passphrase only
+//!       sealed, version 1: AES-256-GCM(file key, nonce 0, aad = the envelope with empty `sealed`, keys)
+//! ```
+//! **Invariant:** a file key seals once: the salt is derived from fresh entropy and from what is sealed, and the file key from the salt.
+//! So the nonce can be constant.
+//! **Invariant:** every byte of the file is authenticated or decides how it is read: a change of any is refused.
+use crate::{Unlock, VaultError};
+use symbolon_keys::{Aead, Argon2Cost, Crypto, RustCrypto, derive32};
+use symbolon_types::Secret;
+use symbolon_wire::cbor::{Bytes, from_slice, to_vec};
+use symbolon_wire::cbor_map;
+
+/// The format that is written, and the newest that is read.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// The longest file that is read, in bytes.
+pub(crate) const LEN_MAX: usize = 64 * 1024;
+
+const MAGIC: &str = "symbolon-vault";
+const SALT: &[u8] = b"symbolon/vault/salt";
+const NONCE: [u8; 12] = [0; 12];
+
+cbor_map! {
+    /// What every version has.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Envelope {
+        /// [`MAGIC`].
+        1 => magic: String,
+        /// The version of `header` and `sealed`.
+        2 => version: u32,
+        /// [`Header`].
+        3 => header: Bytes,
+        /// Ciphertext and tag.
+        4 => sealed: Bytes,
+    }
+
+    /// How the file's key is derived.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Header {
+        /// Of this file alone.
+        1 => salt: [u8; 32],
+        /// For a passphrase; absent for a key file.
+        2 => argon2id: Option<Cost>,
+    }
+
+    /// [`Argon2Cost`].
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Cost {
+        /// Memory in KiB.
+        1 => memory_kib: u32,
+        /// Passes.
+        2 => passes: u32,
+    }
+
+    /// What is sealed.
+    #[derive(Clone, Debug)]
+    pub struct Contents {
+        /// Seed of the server's Ed25519 key.
+        1 => server_signing: Secret<[u8; 32]>,
+        /// The issuer's X25519 private key.
+        2 => issuer_kem: Secret<[u8; 32]>,
+        /// The master of account keys.
+        3 => account_master: Secret<[u8; 32]>,
+    }
+}
+
+impl From<&Cost> for Argon2Cost {
+    fn from(cost: &Cost) -> Self {
+        Self { memory_kib: cost.memory_kib, passes: cost.passes }
+    }
+}
+
+impl From<Argon2Cost> for Cost {
+    fn from(cost: Argon2Cost) -> Self {
+        Self { memory_kib: cost.memory_kib, passes: cost.passes }
+    }
+}
+
+/// The bytes of a sealed file. `entropy` is 32 random bytes.
+pub(crate) fn seal(
+    contents: &Contents,
+    unlock: &Unlock,
+    cost: Argon2Cost,
+    entropy: &Secret<[u8; 32]>,
+) -> Result<Vec<u8>, VaultError> {
+    let plaintext = Secret::new(to_vec(contents));
+    let salt = *derive32(&RustCrypto, entropy.reveal(), SALT, &[plaintext.reveal()]).reveal();
+    let header = Header { salt, argon2id: unlock.new_cost(cost)?.map(Cost::from) };
+    let file_key = unlock.file_key(&header)?;
+    let mut envelope = Envelope {
+        magic: MAGIC.into(),
+        version: FORMAT_VERSION,
+        header: Bytes(to_vec(&header)),
+        sealed: Bytes::default(),
+    };
+    let aad = to_vec(&envelope);
+    let ciphertext =
+        RustCrypto.aead_seal(Aead::Aes256Gcm, file_key.reveal(), &NONCE, &aad, plaintext.reveal())?;
+    envelope.sealed = Bytes(ciphertext);
+    Ok(to_vec(&envelope))
+}
+
+/// What [`seal`] sealed.
+pub(crate) fn open(bytes: &[u8], unlock: &Unlock) -> Result<Contents, VaultError> {
+    let mut envelope: Envelope = from_slice(bytes).map_err(|_| VaultError::Damaged)?;
+    if envelope.magic != MAGIC || envelope.version == 0 {
+        return Err(VaultError::Damaged);
+    }
+    if envelope.version > FORMAT_VERSION {
+        return Err(VaultError::NewerFormat { found: envelope.version });
+    }
+    let sealed = core::mem::take(&mut envelope.sealed);
+    let file_key = unlock.file_key(&header(&envelope)?)?;
+    let plaintext = RustCrypto
+        .aead_open(Aead::Aes256Gcm, file_key.reveal(), &NONCE, &to_vec(&envelope), &sealed.0)
+        .map_err(|_| VaultError::NotOpened)?;
+    from_slice(plaintext.reveal()).map_err(|_| VaultError::Damaged)
+}
+
+fn header(envelope: &Envelope) -> Result<Header, VaultError> {
+    let header: Header = from_slice(&envelope.header.0).map_err(|_| VaultError::Damaged)?;
+    let in_range = header.argon2id.as_ref().is_none_or(|cost| Argon2Cost::from(cost).in_range());
+    if in_range { Ok(header) } else { Err(VaultError::Damaged) }
+}
