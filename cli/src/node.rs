@@ -90,7 +90,8 @@ pub fn open(data: &Path, passphrase: Option<Secret<String>>) -> Result<Started, 
         Machine::open(log, found, open_tables(data)?, Policy::default()).map_err(OpenError::Machine)?;
     let fresh = machine.head().sequence == 0;
     let (writer, reader) = Writer::start(machine, symbolon_transport::clock::wall);
-    let node = Node { writer, reader, vault: Box::new(vault), crypto: RustCrypto, counters: Counters::default() };
+    let node =
+        Node { writer, reader, vault: Box::new(vault), crypto: RustCrypto, counters: Counters::default() };
     let first_key = data.join("first-administrator.key");
     if fresh {
         found_platform(&node, &first_key)?;
@@ -101,7 +102,10 @@ pub fn open(data: &Path, passphrase: Option<Secret<String>>) -> Result<Started, 
 fn notes(opened: &symbolon_machine::Opened) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some(torn) = opened.log.torn {
-        notes.push(format!("a torn tail of the log was cut, {} bytes that nobody had been answered for", torn.bytes));
+        notes.push(format!(
+            "a torn tail of the log was cut, {} bytes that nobody had been answered for",
+            torn.bytes
+        ));
     }
     if opened.log.pointer == PointerState::Lost {
         notes.push("the log's pointer file was lost: whether the last batch before the stop is there cannot be known".into());
@@ -135,8 +139,12 @@ fn found_platform(node: &Node, path: &Path) -> Result<(), OpenError> {
         Ok(found) => Secret::new(found.trim().to_owned()),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let key = fresh_key().map_err(OpenError::Founding)?;
-            let mut file =
-                std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
+            let mut file = std::fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(path)
+                .map_err(io)?;
             file.write_all(key.reveal().as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
             key
         }

@@ -25,7 +25,8 @@ pub fn run(mut parser: lexopt::Parser) -> Outcome {
     match words.as_slice() {
         ["inspect", path] => inspect(&bytes(path)?, server),
         ["double-spend", first, second] => {
-            let server = server.ok_or_else(|| Failure::Misuse("double-spend needs --server-key HEX".into()))?;
+            let server =
+                server.ok_or_else(|| Failure::Misuse("double-spend needs --server-key HEX".into()))?;
             double_spend(&server, &bytes(first)?, &bytes(second)?)
         }
         _ => Err(Failure::Misuse("proof inspect FILE, or proof double-spend A B --server-key HEX".into())),
@@ -38,7 +39,8 @@ fn key(value: &str) -> Result<VerifyingKey, Failure> {
         None => value.to_owned(),
     };
     let bytes = hex("--server-key", &hexadecimal)?;
-    let bytes = bytes.try_into().map_err(|_| Failure::Misuse("--server-key: an Ed25519 key has 32 bytes".into()))?;
+    let bytes =
+        bytes.try_into().map_err(|_| Failure::Misuse("--server-key: an Ed25519 key has 32 bytes".into()))?;
     Ok(VerifyingKey(bytes))
 }
 
@@ -59,7 +61,10 @@ fn double_spend(server: &VerifyingKey, first: &[u8], second: &[u8]) -> Outcome {
             }),
             format!(
                 "double spend: nonce token {} was spent by objects {} and {}, both signed by the device key {}",
-                found.token, found.first, found.second, hex_upper(&found.device.0)
+                found.token,
+                found.first,
+                found.second,
+                hex_upper(&found.device.0)
             ),
         ),
         Verdict::SameObject(id) => (
@@ -110,7 +115,11 @@ fn inspect(bytes: &[u8], server: Option<VerifyingKey>) -> Outcome {
         text.push_str(&format!("{}: {verdict}\n", check["check"].as_str().unwrap_or_default()));
     }
     let json = json!({ "kind": kind, "id": id, "claims": shown, "checks": checks, "ok": ok });
-    if ok { Ok(Report { json, text }) } else { Err(Failure::Refused { refused: CoreRefusal::BadSignature.refused(), more: json }) }
+    if ok {
+        Ok(Report { json, text })
+    } else {
+        Err(Failure::Refused { refused: CoreRefusal::BadSignature.refused(), more: json })
+    }
 }
 
 /// The checks that can be made: those of a self-signed message always, those under the server's key where it is given.
@@ -126,7 +135,10 @@ fn checks(kind: &str, bytes: &[u8], server: Option<VerifyingKey>) -> Vec<Value> 
         "reconciled" => rows.push(under(signed_by::<m::Reconciled>(bytes, &server))),
         "secure-object" => {
             let ok = check_object(&RustCrypto, &server, bytes).is_ok();
-            rows.push(row("grant signed by the server, object by the grant's key, inside its limit and verification", ok));
+            rows.push(row(
+                "grant signed by the server, object by the grant's key, inside its limit and verification",
+                ok,
+            ));
         }
         "challenge" => {
             let ok = challenge_holds(bytes, &server).is_some();
@@ -143,7 +155,8 @@ fn signed_by<T: Claims>(bytes: &[u8], key: &VerifyingKey) -> Option<()> {
 
 fn challenge_holds(bytes: &[u8], server: &VerifyingKey) -> Option<()> {
     let challenge = Raw(bytes).parse::<m::Challenge>().ok()?;
-    let certificate = Raw(&challenge.danger_unverified().body.certificate.0).parse::<m::PayeeCertificate>().ok()?;
+    let certificate =
+        Raw(&challenge.danger_unverified().body.certificate.0).parse::<m::PayeeCertificate>().ok()?;
     let key = certificate.verify(&RustCrypto, server).ok()?.into_claims().cnf.key;
     challenge.verify(&RustCrypto, &key).ok().map(|_| ())
 }
@@ -154,9 +167,13 @@ fn plain(input: &mut Decoder<'_>) -> Result<Value, Malformed> {
         0 | 1 => json!(input.int()?),
         2 => json!(hex_upper(input.bytes()?)),
         3 => json!(input.text()?),
-        4 => input.array(|input, items| (0..items).map(|_| plain(input)).collect::<Result<Vec<_>, _>>())?.into(),
+        4 => input
+            .array(|input, items| (0..items).map(|_| plain(input)).collect::<Result<Vec<_>, _>>())?
+            .into(),
         5 => Value::Object(input.pairs(|input, pairs| {
-            (0..pairs).map(|_| Ok((name(input.int()?), plain(input)?))).collect::<Result<Map<_, _>, Malformed>>()
+            (0..pairs)
+                .map(|_| Ok((name(input.int()?), plain(input)?)))
+                .collect::<Result<Map<_, _>, Malformed>>()
         })?),
         _ if input.take_null() => Value::Null,
         _ => json!(input.bool()?),

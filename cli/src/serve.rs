@@ -66,10 +66,13 @@ fn misuse(path: &std::path::Path, error: &dyn std::fmt::Display) -> Failure {
 
 fn serve(config: &Config, json: bool) -> Result<(), Failure> {
     let listen = config.listen.as_deref().unwrap_or("127.0.0.1:8080");
-    let address: SocketAddr =
-        listen.parse().map_err(|_| Failure::Misuse(format!("--listen: `{listen}` is not an address and port")))?;
+    let address: SocketAddr = listen
+        .parse()
+        .map_err(|_| Failure::Misuse(format!("--listen: `{listen}` is not an address and port")))?;
     if !address.ip().is_loopback() {
-        return Err(Failure::Misuse(format!("--listen: {address} is not loopback, and there is no TLS to listen elsewhere with")));
+        return Err(Failure::Misuse(format!(
+            "--listen: {address} is not loopback, and there is no TLS to listen elsewhere with"
+        )));
     }
     let data = config.data.clone().unwrap_or_else(|| "symbolon-data".into());
     let passphrase = config.vault.passphrase_file.as_ref().map(|path| {

@@ -42,8 +42,16 @@ pub fn run(mut parser: lexopt::Parser) -> Outcome {
          tables    {} rows at command {}, equal to the replay\n\
          money     {} accounts, {} transfers, conserved\n\
          payments  {} grants, {} settled, {} made good",
-        found.head.sequence, found.batches, found.head.hash, found.rows, found.applied, journal.accounts,
-        journal.transfers, found.offline_payment.grants, found.offline_payment.settled, found.offline_payment.losses,
+        found.head.sequence,
+        found.batches,
+        found.head.hash,
+        found.rows,
+        found.applied,
+        journal.accounts,
+        journal.transfers,
+        found.offline_payment.grants,
+        found.offline_payment.settled,
+        found.offline_payment.losses,
     );
     Ok(Report { json, text })
 }
@@ -52,7 +60,10 @@ pub fn run(mut parser: lexopt::Parser) -> Outcome {
 fn failure(error: OpenError) -> Failure {
     match error {
         OpenError::Log(
-            LogError::Damaged { .. } | LogError::Missing { .. } | LogError::Ambiguous { .. } | LogError::NotInLog,
+            LogError::Damaged { .. }
+            | LogError::Missing { .. }
+            | LogError::Ambiguous { .. }
+            | LogError::NotInLog,
         )
         | OpenError::Store(_)
         | OpenError::Machine(_) => damaged(&error),

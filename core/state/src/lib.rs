@@ -23,8 +23,8 @@ extern crate alloc;
 mod command;
 #[cfg(any(test, feature = "testing"))]
 pub mod fake;
-pub mod frame;
 mod flash;
+pub mod frame;
 mod memory;
 mod rows;
 

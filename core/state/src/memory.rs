@@ -35,7 +35,10 @@ impl Rows for MemoryRows {
             .collect()
     }
 
-    #[expect(clippy::panic, reason = "a row that cannot be read back must halt whoever applies commands to it")]
+    #[expect(
+        clippy::panic,
+        reason = "a row that cannot be read back must halt whoever applies commands to it"
+    )]
     fn damaged(&self, table: u16, key: &[u8]) -> ! {
         panic!("row {} of table {table} is damaged", symbolon_types::hex_upper(key))
     }

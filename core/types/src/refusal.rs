@@ -86,6 +86,7 @@ refusals! {
         14 TooLarge "TOO_LARGE" "the message is larger than this address takes",
         15 Unavailable "UNAVAILABLE" "the platform is stopping or has halted",
         16 Damaged "DAMAGED" "what was stored is not what was written, or breaks an invariant; the finding says where",
+        17 StepFailed "STEP_FAILED" "a step of a walk or a check did not hold; the answer says which and why",
     }
 }
 

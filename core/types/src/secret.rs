@@ -42,7 +42,8 @@ impl Pan {
     /// `None` unless `digits` is 12 to 19 decimal digits with a right check digit.
     #[must_use]
     pub fn parse(digits: &str) -> Option<Self> {
-        let well_formed = (12..=19).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let well_formed =
+            (12..=19).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
         (well_formed && luhn(digits)).then(|| Self(Secret::new(digits.into())))
     }
 

@@ -37,6 +37,7 @@ impl<F: Flash> Phone<F> {
         self.keep(|state| state.server = Some(server))?;
         let kem = self.authenticator.status()?.kem;
         let message = first_credential(CRYPTO, &kem, enrolment, credential, &self.key(), &entropy::seed()?)?;
+        witness("secure-application-key", &to_vec(&self.key().public(CRYPTO)));
         witness("complete-enrolment", &to_vec(&message));
         self.authenticator.done(&Request::CompleteEnrolment(message))?;
         // A locked machine that is enrolled again has wiped its pool: what the wallet holds is of no more use.

@@ -67,7 +67,7 @@ impl<F: Flash> Phone<F> {
         witness: &mut Witness<'_>,
     ) -> Result<HeldPayment, Failure> {
         let (begun, waiting) = self.begin(challenge, preview)?;
-        let answer = self.seal(waiting, entry, lost, witness).and_then(|sealed| {
+        let answer = self.seal(waiting, &begun.challenge, entry, lost, witness).and_then(|sealed| {
             let object = self.authenticator.message(&Request::Authorise(sealed.message))?;
             Ok((object, sealed.application))
         });
@@ -96,12 +96,13 @@ impl<F: Flash> Phone<F> {
     fn seal(
         &mut self,
         waiting: AwaitCredential,
+        challenge: &Bytes,
         entry: &mut Entry<'_>,
         lost: Offline,
         witness: &mut Witness<'_>,
     ) -> Result<Sealed, Failure> {
         let credential = entry(waiting.preview())?;
-        let (second, application) = self.second(&waiting, lost)?;
+        let (second, application) = self.second(&waiting, challenge, lost)?;
         witness("second-nonce", &second.0);
         let waiting = waiting.with_second(second);
         let (_, message) = waiting.enter(CRYPTO, credential, &self.key(), lost, &entropy::seed()?)?;
@@ -113,6 +114,7 @@ impl<F: Flash> Phone<F> {
     fn second(
         &mut self,
         waiting: &AwaitCredential,
+        challenge: &Bytes,
         lost: Offline,
     ) -> Result<(Bytes, payment_application::AwaitObject), Failure> {
         let state = self.application.get().clone();
@@ -121,7 +123,7 @@ impl<F: Flash> Phone<F> {
         self.application.put(password.state)?;
         let request = SecondNonceRequest {
             token: waiting.token(CRYPTO),
-            challenge: waiting.challenge().clone(),
+            challenge: challenge.clone(),
             application,
             random: random16()?,
             otp: password.otp,

@@ -40,6 +40,7 @@ pub struct HttpClient {
     node: SocketAddr,
     agent: ureq::Agent,
     bearer: Option<Secret<String>>,
+    request_id: Option<String>,
 }
 
 impl HttpClient {
@@ -49,13 +50,19 @@ impl HttpClient {
     /// # Errors
     /// [`TransportError::NotLoopback`] for any other scheme, host or form.
     pub fn new(url: &str) -> Result<Self, TransportError> {
-        Ok(Self { node: loopback(url)?, agent: agent(REQUEST_TIMEOUT), bearer: None })
+        Ok(Self { node: loopback(url)?, agent: agent(REQUEST_TIMEOUT), bearer: None, request_id: None })
     }
 
     /// With a bearer token (RFC 6750 §2.1) on every request.
     #[must_use]
     pub fn with_bearer(self, token: Secret<String>) -> Self {
         Self { bearer: Some(token), ..self }
+    }
+
+    /// With an `Idempotency-Key` on every post: a UUID of version 7, one for each change and its repeats.
+    #[must_use]
+    pub fn with_request_id(self, id: &str) -> Self {
+        Self { request_id: Some(id.into()), ..self }
     }
 
     /// With another bound on a whole request.
@@ -106,6 +113,9 @@ impl HttpClient {
         }
         let mut request =
             self.agent.post(self.uri(path)?).content_type(content_type).header("accept", content_type);
+        if let Some(id) = &self.request_id {
+            request = request.header("idempotency-key", id);
+        }
         if let Some(bearer) = self.authorization()? {
             request = request.header(AUTHORIZATION, bearer);
         }

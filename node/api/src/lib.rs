@@ -78,7 +78,10 @@ impl Node {
     }
 
     /// The edge of system 01, over this node's keys, for one step between two waits.
-    pub(crate) fn edge<R, F: Into<Failure>>(&self, step: impl FnOnce(&Edge<'_>) -> Result<R, F>) -> Result<R, Failure> {
+    pub(crate) fn edge<R, F: Into<Failure>>(
+        &self,
+        step: impl FnOnce(&Edge<'_>) -> Result<R, F>,
+    ) -> Result<R, Failure> {
         let keys = OfflinePaymentKeys::new(self.vault.as_ref()).map_err(|_| CoreRefusal::Unavailable)?;
         step(&Edge { crypto: &self.crypto, keys: &keys }).map_err(Into::into)
     }

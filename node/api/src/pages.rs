@@ -28,7 +28,11 @@ const PAGE: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><ti
 
 async fn ready(State(node): State<Arc<Node>>) -> Response {
     let ready = node.writer.is_running() && node.read(|_| ()).is_ok();
-    if ready { "ready\n".into_response() } else { (StatusCode::SERVICE_UNAVAILABLE, "halted\n").into_response() }
+    if ready {
+        "ready\n".into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "halted\n").into_response()
+    }
 }
 
 async fn metrics(State(node): State<Arc<Node>>) -> Response {

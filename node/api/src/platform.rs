@@ -66,7 +66,8 @@ pub(crate) async fn redeem_first(State(node): State<Arc<Node>>, headers: HeaderM
     let made = async {
         let one_time = key_hash(&bearer(&headers)?).ok_or(CoreRefusal::Unauthorised)?;
         let (key, hash) = new_key()?;
-        let sequence = run(&node, PlatformCommand::RedeemFirst(RedeemFirstKey { one_time, key: hash })).await?;
+        let sequence =
+            run(&node, PlatformCommand::RedeemFirst(RedeemFirstKey { one_time, key: hash })).await?;
         Ok((sequence, NewKey { id: hash.to_string(), key }))
     };
     json(&node, made.await)
@@ -107,7 +108,11 @@ pub(crate) async fn list(State(node): State<Arc<Node>>, headers: HeaderMap) -> R
 
 /// Revokes a key.
 #[utoipa::path(delete, path = "/v1/keys/{id}", params(("id" = String, Path)), responses((status = 200)), security(("bearer" = [])))]
-pub(crate) async fn revoke(State(node): State<Arc<Node>>, headers: HeaderMap, Path(id): Path<String>) -> Response {
+pub(crate) async fn revoke(
+    State(node): State<Arc<Node>>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Response {
     let done = async {
         caller(&node, &headers, Scope::Admin)?;
         let key = Hash::from_hex(&id).ok_or(CoreRefusal::NotFound)?;

@@ -33,13 +33,17 @@ impl Failure {
 
     fn status(&self) -> StatusCode {
         match CoreRefusal::from_code(self.0.code) {
-            Some(CoreRefusal::Malformed | CoreRefusal::IdInvalid | CoreRefusal::AmountInvalid) => StatusCode::BAD_REQUEST,
+            Some(CoreRefusal::Malformed | CoreRefusal::IdInvalid | CoreRefusal::AmountInvalid) => {
+                StatusCode::BAD_REQUEST
+            }
             Some(CoreRefusal::Unauthorised) => StatusCode::UNAUTHORIZED,
             Some(CoreRefusal::Forbidden) => StatusCode::FORBIDDEN,
             Some(CoreRefusal::NotFound) => StatusCode::NOT_FOUND,
             Some(CoreRefusal::Conflict | CoreRefusal::IdTooOld) => StatusCode::CONFLICT,
             Some(CoreRefusal::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
-            Some(CoreRefusal::Busy | CoreRefusal::NotDurable | CoreRefusal::Unavailable) => StatusCode::SERVICE_UNAVAILABLE,
+            Some(CoreRefusal::Busy | CoreRefusal::NotDurable | CoreRefusal::Unavailable) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             _ => StatusCode::UNPROCESSABLE_ENTITY,
         }
     }
@@ -72,7 +76,8 @@ pub(crate) async fn no_such_address() -> Response {
 }
 
 fn counted(node: &Node, response: Response) -> Response {
-    let counter = if response.status().is_success() { &node.counters.answered } else { &node.counters.refused };
+    let counter =
+        if response.status().is_success() { &node.counters.answered } else { &node.counters.refused };
     counter.fetch_add(1, Ordering::Relaxed);
     response
 }

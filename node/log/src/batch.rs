@@ -2,6 +2,7 @@
 //! all numbers little-endian.
 //!
 //! **Invariant:** a batch's hash is BLAKE3 over its whole encoding, which begins with the hash of the batch before; so a hash fixes all that went before it.
+use crate::disk::narrow;
 use symbolon_state::frame;
 
 symbolon_types::identifier! {
@@ -136,8 +137,8 @@ pub(crate) fn framed_bytes(records: &[&[u8]]) -> Option<usize> {
     (payload <= frame::PAYLOAD_BYTES_MAX).then_some(payload + frame::HEADER_BYTES)
 }
 
-/// Encodes and frames the batch that follows `before` into the buffer, whose room is used again; `None` when [`framed_bytes`] says so.
-pub(crate) fn frame_into(buffer: &mut Vec<u8>, before: &Head, at_ms: u64, records: &[&[u8]]) -> Option<Head> {
+/// Encodes and frames the batch that follows `before` into the buffer, whose room is used again; its last sequence number, or `None` when [`framed_bytes`] says so.
+pub(crate) fn frame_into(buffer: &mut Vec<u8>, before: &Head, at_ms: u64, records: &[&[u8]]) -> Option<u64> {
     let count = u32::try_from(records.len()).ok()?;
     buffer.clear();
     buffer.reserve(framed_bytes(records)?);
@@ -150,12 +151,38 @@ pub(crate) fn frame_into(buffer: &mut Vec<u8>, before: &Head, at_ms: u64, record
         buffer.extend_from_slice(&u32::try_from(record.len()).ok()?.to_le_bytes());
         buffer.extend_from_slice(record);
     }
-    let hash = hash(buffer.get(frame::HEADER_BYTES..)?);
     frame::seal_with(crc32c::crc32c_append, buffer).ok()?;
-    Some(Head { sequence: before.sequence.checked_add(u64::from(count))?, hash, at_ms })
+    before.sequence.checked_add(u64::from(count))
 }
 
 /// The hash of an encoded batch.
 pub(crate) fn hash(encoded: &[u8]) -> BatchHash {
     BatchHash(*blake3::hash(encoded).as_bytes())
 }
+
+/// The hash of a framed batch, taken in steps.
+pub(crate) struct Hashing<'a> {
+    hasher: blake3::Hasher,
+    encoded: &'a [u8],
+}
+
+impl<'a> Hashing<'a> {
+    pub fn new(framed: &'a [u8]) -> Self {
+        Self { hasher: blake3::Hasher::new(), encoded: framed.get(frame::HEADER_BYTES..).unwrap_or_default() }
+    }
+
+    /// Hashes up to about the first `done` bytes of the frame: whole blocks, which go through the widest vectors.
+    pub fn go_on(&mut self, done: usize) {
+        let hashed = narrow(self.hasher.count());
+        let upto = done.min(self.encoded.len()) / HASH_BLOCK_BYTES * HASH_BLOCK_BYTES;
+        self.hasher.update(self.encoded.get(hashed..upto).unwrap_or_default());
+    }
+
+    pub fn finish(mut self) -> BatchHash {
+        let hashed = narrow(self.hasher.count());
+        self.hasher.update(self.encoded.get(hashed..).unwrap_or_default());
+        BatchHash(*self.hasher.finalize().as_bytes())
+    }
+}
+
+const HASH_BLOCK_BYTES: usize = 64 * 1024;

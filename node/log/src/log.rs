@@ -1,18 +1,19 @@
 //! The log itself: opened, appended to, archived.
 //!
 //! ```text
-//!   append:  frame into the buffer ─► (next segment when it does not fit) ─► one write ─► one sync ─► pointer slot ─► acknowledged
-//!                                                                             └ failed ─► Ended, for ever in this process
+//!   append:  frame into the buffer ─► (next segment when it does not fit) ─► write (and hash) ─► one sync ─► pointer slot ─► acknowledged
+//!                                                                                    └ failed ─► Ended, for ever in this process
 //!   next segment:  "next.new" zero-filled in steps and synced ─► header ─► sync ─► renamed to its name
 //! ```
 //! **Invariant:** what [`Log::append`] has returned from is durable; after a failed write or sync nothing more is written.
-use crate::batch::{self, BatchHash, Head};
+use crate::batch::{self, BatchHash, Hashing, Head};
 use crate::disk::{narrow, wide};
 use crate::kept::Kept;
 use crate::pointer::{Acknowledged, Pointer};
 use crate::segment::{HEADER_BYTES, Header};
 use crate::survey::{NOTHING, PointerState, Scope, Survey, Torn, survey};
 use crate::{Batches, Disk, DiskError, LogError, SegmentName};
+use symbolon_state::frame;
 
 /// The file that will be the next segment.
 const NEXT: &str = "next.new";
@@ -179,12 +180,12 @@ impl<D: Disk> Log<D> {
             self.go_to_next_segment()?;
         }
         let too_large = LogError::TooLarge { bytes_max: self.batch_bytes_max() };
-        let head = batch::frame_into(&mut self.buffer, &self.head, at_ms, records).ok_or(too_large)?;
-        self.write_buffer(head)?;
+        let last = batch::frame_into(&mut self.buffer, &self.head, at_ms, records).ok_or(too_large)?;
+        let hash = self.write_buffer(last, at_ms)?;
         let first = self.head.sequence.saturating_add(1);
-        self.head = head;
+        self.head = Head { sequence: last, hash, at_ms };
         self.prepare_behind(bytes);
-        Ok(Appended { first, last: head.sequence, hash: head.hash })
+        Ok(Appended { first, last, hash })
     }
 
     fn bounded(&self, bytes: Option<usize>) -> Result<u64, LogError> {
@@ -195,21 +196,26 @@ impl<D: Disk> Log<D> {
     /// The longest batch that is taken, in bytes, framing included: 60 bytes, and 4 more for each record.
     #[must_use]
     pub fn batch_bytes_max(&self) -> u64 {
-        let frame_bytes_max = symbolon_state::frame::PAYLOAD_BYTES_MAX + symbolon_state::frame::HEADER_BYTES;
+        let frame_bytes_max = frame::PAYLOAD_BYTES_MAX + frame::HEADER_BYTES;
         (self.options.segment_bytes - HEADER_BYTES).min(wide(frame_bytes_max))
     }
 
-    /// Writes the buffer at the tail, syncs, and moves the pointer; any failure ends writing.
-    fn write_buffer(&mut self, head: Head) -> Result<(), LogError> {
+    /// Writes the buffer at the tail, syncs, and moves the pointer; any failure ends writing. The batch's hash, which nothing in the batch needs: it is taken
+    /// while the disk works.
+    fn write_buffer(&mut self, sequence: u64, at_ms: u64) -> Result<BatchHash, LogError> {
         self.ended = true;
+        let mut hashing = Hashing::new(&self.buffer);
+        let mut meanwhile = |done: usize| hashing.go_on(done);
+        let written = self.disk.write_durably(&self.file, self.tail, &self.buffer, &mut meanwhile);
+        written.map_err(LogError::Disk)?;
+        let hash = hashing.finish();
         let end = self.tail.saturating_add(wide(self.buffer.len()));
+        let head = Head { sequence, hash, at_ms };
         let acknowledged = Acknowledged { segment: self.current.index, end, head };
-        self.disk.write_at(&self.file, self.tail, &self.buffer).map_err(LogError::Disk)?;
-        self.disk.sync(&self.file).map_err(LogError::Disk)?;
         self.pointer.write(&self.disk, &acknowledged).map_err(LogError::Disk)?;
         self.tail = end;
         self.ended = false;
-        Ok(())
+        Ok(hash)
     }
 
     /// Zero-fills and syncs up to about `bytes_max` bytes of the next segment; `true` when it is ready. An idle writer calls this, so that no append has to.

@@ -99,12 +99,15 @@ pub(crate) fn next_due(rows: &dyn Rows) -> Option<UnixMs> {
     REQUESTS_DUE.scan(rows, &(), None, 1).first().map(|((at, _, _), ())| *at)
 }
 
-pub(crate) fn process_due(rows: &mut dyn Rows, ctx: &Ctx, limit: usize) {
-    for (due, ()) in REQUESTS_DUE.scan(rows, &(), None, limit) {
-        if due.0 > ctx.at {
-            break;
-        }
-        REQUESTS.delete(rows, &(due.1, due.2));
-        REQUESTS_DUE.delete(rows, &due);
-    }
+/// Drops the ids whose time is over, at most `limit`; the number dropped.
+pub(crate) fn process_due(rows: &mut dyn Rows, ctx: &Ctx, limit: usize) -> usize {
+    let due = REQUESTS_DUE.scan(rows, &(), None, limit);
+    due.into_iter()
+        .map(|(key, ())| key)
+        .take_while(|(at, _, _)| *at <= ctx.at)
+        .map(|key| {
+            REQUESTS.delete(rows, &(key.1, key.2));
+            REQUESTS_DUE.delete(rows, &key);
+        })
+        .count()
 }

@@ -177,7 +177,12 @@ fn redeem(rows: &mut dyn Rows, ctx: &Ctx, command: &RedeemFirstKey) -> Result<()
         None => {}
     }
     FIRST.put(rows, &(), &FirstRow { redeemed: Some(command.key), ..first });
-    let row = KeyRow { name: "first administrator".into(), scopes: vec![Scope::Admin], added_at: ctx.at, revoked: false };
+    let row = KeyRow {
+        name: "first administrator".into(),
+        scopes: vec![Scope::Admin],
+        added_at: ctx.at,
+        revoked: false,
+    };
     KEYS.put(rows, &command.key, &row);
     Ok(())
 }

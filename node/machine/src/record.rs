@@ -20,34 +20,43 @@ cbor_map! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Principal(pub Hash);
 
-/// What is put into the queue.
+/// What is put into the queue: a command as the log will hold it.
 pub struct Submission {
-    command: AnyCommand,
-    request: Option<(Principal, RequestId)>,
+    record: Vec<u8>,
 }
 
 impl Submission {
     /// A command whose natural key (a token, an object, a report) makes a repeat harmless.
     pub fn natural(command: impl Into<AnyCommand>) -> Self {
-        Self { command: command.into(), request: None }
+        Self::new(&command.into(), None)
     }
 
     /// A command under a request id: a repeat gets the first answer, another body under the same id is refused.
     pub fn with_id(command: impl Into<AnyCommand>, principal: Principal, id: RequestId) -> Self {
-        Self { command: command.into(), request: Some((principal, id)) }
+        Self::new(&command.into(), Some((principal, id)))
     }
 
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        let (system, kind, version, body) = self.command.parts();
+    fn new(command: &AnyCommand, request: Option<(Principal, RequestId)>) -> Self {
+        let (system, kind, version, body) = command.parts();
         let envelope = Envelope {
-            principal: self.request.map(|(principal, _)| principal.0),
-            id: self.request.map(|(_, id)| id.0),
+            principal: request.map(|(principal, _)| principal.0),
+            id: request.map(|(_, id)| id.0),
         };
-        let mut out = vec![system, kind, version];
-        out.extend_from_slice(&u32::try_from(body.len()).unwrap_or(u32::MAX).to_be_bytes());
-        out.extend_from_slice(&body);
-        out.extend_from_slice(&to_vec(&envelope));
-        out
+        let mut record = vec![system, kind, version];
+        record.extend_from_slice(&u32::try_from(body.len()).unwrap_or(u32::MAX).to_be_bytes());
+        record.extend_from_slice(&body);
+        record.extend_from_slice(&to_vec(&envelope));
+        Self { record }
+    }
+
+    pub(crate) fn record(&self) -> &[u8] {
+        &self.record
+    }
+
+    /// Whether it can be read back. A command may hold more than its encoding allows, a list that is too long; in the log it would halt
+    /// every node that replays it.
+    pub(crate) fn is_readable(&self) -> bool {
+        Logged::read(&self.record).is_ok()
     }
 }
 
@@ -63,9 +72,10 @@ impl<'a> Logged<'a> {
     /// Reads a record.
     ///
     /// # Errors
-    /// [`Malformed`] for anything that [`Submission::encode`] did not write, now or in an earlier version.
+    /// [`Malformed`] for anything that a [`Submission`] never held, now or in an earlier version.
     pub(crate) fn read(record: &'a [u8]) -> Result<Self, Malformed> {
-        let (&[system, kind, version, l3, l2, l1, l0], rest) = record.split_first_chunk::<7>().ok_or(Malformed)?;
+        let (&[system, kind, version, l3, l2, l1, l0], rest) =
+            record.split_first_chunk::<7>().ok_or(Malformed)?;
         let length = usize::try_from(u32::from_be_bytes([l3, l2, l1, l0])).map_err(|_| Malformed)?;
         let (body, envelope) = rest.split_at_checked(length).ok_or(Malformed)?;
         let envelope: Envelope = from_slice(envelope)?;

@@ -85,14 +85,23 @@ pub(crate) fn next_due(rows: &dyn Rows) -> Option<symbolon_types::UnixMs> {
 
 /// Processes what has fallen due, at most `limit` rows of each kind.
 pub(crate) fn process_due(rows: &mut dyn Rows, ctx: &Ctx, limit: usize) {
-    symbolon_journal::process_due(rows, ctx, limit);
-    crate::idempotency::process_due(rows, ctx, limit);
-    <OfflinePayment as System>::process_due(rows, ctx, limit);
+    in_pages(limit, |page| symbolon_journal::process_due(rows, ctx, page));
+    in_pages(limit, |page| crate::idempotency::process_due(rows, ctx, page));
+    in_pages(limit, |page| <OfflinePayment as System>::process_due(rows, ctx, page));
+}
+
+/// One row first and then twice as many each time: most batches have little that is due, and must not read as many rows as they may.
+fn in_pages(limit: usize, mut process: impl FnMut(usize) -> usize) {
+    let (mut left, mut page) = (limit, 1usize);
+    while left > 0 && process(page.min(left)) == page.min(left) {
+        left = left.saturating_sub(page);
+        page = page.saturating_mul(2);
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::TABLES;
+    use super::{TABLES, in_pages};
     use std::collections::BTreeSet;
 
     #[test]
@@ -101,5 +110,27 @@ mod tests {
         let numbers: BTreeSet<_> = all.iter().map(|(number, _)| number).collect();
         let names: BTreeSet<_> = all.iter().map(|(_, name)| name).collect();
         assert_eq!((numbers.len(), names.len()), (all.len(), all.len()));
+    }
+
+    #[test]
+    fn pages_grow_up_to_the_limit_and_end_where_nothing_is_left() {
+        for (due, limit, expected) in [
+            (0, 10, vec![1]),
+            (1, 10, vec![1, 2]),
+            (5, 10, vec![1, 2, 4]),
+            (10, 10, vec![1, 2, 4, 3]),
+            (99, 10, vec![1, 2, 4, 3]),
+            (99, 7, vec![1, 2, 4]),
+            (99, 0, vec![]),
+        ] {
+            let (mut left, mut pages) = (due, Vec::new());
+            in_pages(limit, |page| {
+                pages.push(page);
+                let done = page.min(left);
+                left -= done;
+                done
+            });
+            assert_eq!((pages, left), (expected, due - due.min(limit)), "{due} due, limit {limit}");
+        }
     }
 }

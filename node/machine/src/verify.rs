@@ -79,10 +79,16 @@ impl std::fmt::Display for VerifyError {
             Self::Log(error) => write!(f, "log: {error}"),
             Self::Store(error) => write!(f, "tables: {error}"),
             Self::Machine(error) => write!(f, "replay: {error}"),
-            Self::Archived => f.write_str("the log's beginning was archived: fetch its segments to make the rows anew"),
+            Self::Archived => {
+                f.write_str("the log's beginning was archived: fetch its segments to make the rows anew")
+            }
             Self::TablesNotOfLog => f.write_str("the tables' restart point is not in this log"),
             Self::Row { table, key } => {
-                write!(f, "table {table}, row {}: the tables differ from the log", symbolon_types::hex_upper(key))
+                write!(
+                    f,
+                    "table {table}, row {}: the tables differ from the log",
+                    symbolon_types::hex_upper(key)
+                )
             }
             Self::Journal(damage) => write!(f, "journal: {damage:?}"),
             Self::OfflinePayment(damage) => write!(f, "offline-payment: {damage:?}"),
@@ -120,7 +126,8 @@ pub fn verify<D: Disk, T: Tables>(log: &Log<D>, tables: &T) -> Result<Verified, 
         applied: point.0,
         rows: compared.ok_or(VerifyError::TablesNotOfLog)?,
         journal: symbolon_journal::audit(&rows).map_err(VerifyError::Journal)?,
-        offline_payment: symbolon_offline_payment::state::audit(&rows).map_err(VerifyError::OfflinePayment)?,
+        offline_payment: symbolon_offline_payment::state::audit(&rows)
+            .map_err(VerifyError::OfflinePayment)?,
     })
 }
 

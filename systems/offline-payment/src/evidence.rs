@@ -35,7 +35,12 @@ pub enum Verdict {
 ///
 /// # Errors
 /// As [`check_object`], for the first object that is no proof of anything; BAD_GRANT when two grants name one token and different keys.
-pub fn judge(crypto: &dyn Crypto, server: &VerifyingKey, first: &[u8], second: &[u8]) -> Result<Verdict, Refusal> {
+pub fn judge(
+    crypto: &dyn Crypto,
+    server: &VerifyingKey,
+    first: &[u8],
+    second: &[u8],
+) -> Result<Verdict, Refusal> {
     let (first, second) = (check_object(crypto, server, first)?, check_object(crypto, server, second)?);
     let token = first.grant.body.token;
     if token != second.grant.body.token {

@@ -7,8 +7,8 @@
 //! **Invariants:** an object is accepted only for an open challenge of this payee; the state is durable (by the caller) before the
 //! receipt leaves; a payee that does not know the time accepts nothing.
 use crate::messages::{
-    Challenge, ChallengeBody, Grant, PayeeCertificate, PayeeNonce, PayeeRequest, PayeeRequestBody, Receipt, ReceiptBody,
-    SKEW_SECONDS, SecureObject, Settlement,
+    Challenge, ChallengeBody, Grant, PayeeCertificate, PayeeNonce, PayeeRequest, PayeeRequestBody, Receipt,
+    ReceiptBody, SKEW_SECONDS, SecureObject, Settlement,
 };
 use crate::{OfflinePaymentRefusal as Own, Refusal};
 use alloc::vec::Vec;
@@ -69,7 +69,11 @@ pub struct CheckedObject {
 ///
 /// # Errors
 /// MALFORMED, BAD_GRANT, BAD_SIG, LIMIT_TX, UV_TOO_WEAK.
-pub fn check_object(crypto: &dyn Crypto, server: &VerifyingKey, bytes: &[u8]) -> Result<CheckedObject, Refusal> {
+pub fn check_object(
+    crypto: &dyn Crypto,
+    server: &VerifyingKey,
+    bytes: &[u8],
+) -> Result<CheckedObject, Refusal> {
     let signed = Raw(bytes).parse::<SecureObject>()?;
     let grant = Raw(&signed.danger_unverified().body.grant.0).parse::<Grant>()?;
     let grant = grant.verify(crypto, server).map_err(|_| Own::BadGrant)?.into_claims();
@@ -118,7 +122,8 @@ impl Payee<'_> {
     /// # Errors
     /// BAD_SIG when it is not the server's; PAYEE_UNKNOWN when it is for another key.
     pub fn enrolled(&self, server: VerifyingKey, certificate: Bytes) -> Result<PayeeState, Refusal> {
-        let claims = Raw(&certificate.0).parse::<PayeeCertificate>()?.verify(self.crypto, &server)?.into_claims();
+        let claims =
+            Raw(&certificate.0).parse::<PayeeCertificate>()?.verify(self.crypto, &server)?.into_claims();
         if claims.cnf.key != self.key.verifying(self.crypto) {
             return Err(Own::PayeeUnknown.into());
         }
@@ -188,8 +193,11 @@ impl Payee<'_> {
         }
         let at = state.open.iter().position(|open| open.nonce == paid.nonce).ok_or(Own::ChallengeUnknown)?;
         let open = state.open.get(at).ok_or(Own::ChallengeUnknown)?;
-        let asked = Raw(&open.challenge.0).parse::<Challenge>()?.verify(self.crypto, &self.key.verifying(self.crypto))?;
-        let fits = asked.payload_hash(self.crypto) == paid.challenge && asked.claims().body.amount == paid.amount;
+        let asked = Raw(&open.challenge.0)
+            .parse::<Challenge>()?
+            .verify(self.crypto, &self.key.verifying(self.crypto))?;
+        let fits =
+            asked.payload_hash(self.crypto) == paid.challenge && asked.claims().body.amount == paid.amount;
         if fits { Ok(at) } else { Err(Own::WrongPayee.into()) }
     }
 }

@@ -57,11 +57,9 @@ pub fn pairing(
 ) -> Result<PairPaymentApplication, Refusal> {
     let suite = hpke::Suite::Aes128Gcm;
     let aad = state.application.as_bytes();
-    let sealed = hpke::seal_base(crypto, suite, authenticator, PAIRING_INFO, aad, state.secret.reveal(), seed)?;
-    Ok(PairPaymentApplication {
-        application: state.application,
-        secret: sealed.into(),
-    })
+    let sealed =
+        hpke::seal_base(crypto, suite, authenticator, PAIRING_INFO, aad, state.secret.reveal(), seed)?;
+    Ok(PairPaymentApplication { application: state.application, secret: sealed.into() })
 }
 
 /// Launches the application while the network is lost.

@@ -81,7 +81,8 @@ impl Wallet {
             return Err(Own::BadGrant.into());
         }
         for (token, grant) in tokens.iter().zip(grants) {
-            let granted = Raw(&grant.0).parse::<Grant>()?.verify(crypto, server).map_err(|_| Own::BadGrant)?;
+            let granted =
+                Raw(&grant.0).parse::<Grant>()?.verify(crypto, server).map_err(|_| Own::BadGrant)?;
             if granted.claims().body.token != crypto.sha256(&[&token.0]) {
                 return Err(Own::BadGrant.into());
             }
@@ -225,7 +226,12 @@ impl AwaitObject {
     ///
     /// # Errors
     /// WRONG_PAYEE when it is not for the transaction that was agreed to; BAD_SIG when it does not verify under its grant's key.
-    pub fn received(self, crypto: &dyn Crypto, server: &VerifyingKey, object: Bytes) -> Result<Payment, Refusal> {
+    pub fn received(
+        self,
+        crypto: &dyn Crypto,
+        server: &VerifyingKey,
+        object: Bytes,
+    ) -> Result<Payment, Refusal> {
         let signed = Raw(&object.0).parse::<SecureObject>()?;
         let grant_bytes = &signed.danger_unverified().body.grant.0;
         let grant = Raw(grant_bytes).parse::<Grant>()?.verify(crypto, server).map_err(|_| Own::BadGrant)?;
@@ -251,7 +257,8 @@ impl Payment {
         let key = certificate.danger_unverified().cnf.key;
         let challenge = asked.verify(crypto, &key)?;
         let said = Raw(&receipt.0).parse::<Receipt>()?.verify(crypto, &key)?;
-        if said.claims().body.object != self.id || challenge.payload_hash(crypto) != self.preview.transaction {
+        if said.claims().body.object != self.id || challenge.payload_hash(crypto) != self.preview.transaction
+        {
             return Err(Own::WrongPayee.into());
         }
         self.receipt = Some(receipt);
@@ -276,8 +283,5 @@ pub fn first_credential(
     let padded = credential.padded();
     let sealed = hpke::seal_auth(crypto, suite, authenticator, &info, &[], padded.reveal(), sender, seed)
         .map_err(|_| CoreRefusal::OpenFailed)?;
-    Ok(CompleteEnrolment {
-        enrolment,
-        credential: sealed.into(),
-    })
+    Ok(CompleteEnrolment { enrolment, credential: sealed.into() })
 }

@@ -8,12 +8,13 @@
 //! `state::settle`.
 use crate::authenticator::{ACCOUNT_INFO, AUDIT_INFO, proof_parts};
 use crate::messages::{
-    AccountRef, Audit, AuthenticatorId, Challenge, Enrolment, EnrolmentBody, EnrolmentRequest, Grant, NonceToken,
-    PayeeCertificate, PayeeRequest, Receipt, Reconciled, Report, SealedBox, Settlement,
+    AccountRef, Audit, AuthenticatorId, Challenge, Enrolment, EnrolmentBody, EnrolmentRequest, Grant,
+    NonceToken, PayeeCertificate, PayeeRequest, Receipt, Reconciled, Report, SealedBox, Settlement,
 };
 use crate::payee::check_object;
 use crate::state::{
-    self, Command, EnrolAuthenticator, EnrolPayee, EnrolledOutcome, GrantNonces, Reconcile, Settle, TokenFacts,
+    self, Command, EnrolAuthenticator, EnrolPayee, EnrolledOutcome, GrantNonces, Reconcile, Settle,
+    TokenFacts,
 };
 use crate::{OfflinePaymentRefusal as Own, Refusal};
 use alloc::vec::Vec;
@@ -53,7 +54,12 @@ pub trait IssuerKeys {
     ///
     /// # Errors
     /// [`CryptoError`] when it cannot be opened.
-    fn open_for_issuer(&self, sealed: &SealedBox, info: &[u8], aad: &[u8]) -> Result<Secret<Vec<u8>>, CryptoError>;
+    fn open_for_issuer(
+        &self,
+        sealed: &SealedBox,
+        info: &[u8],
+        aad: &[u8],
+    ) -> Result<Secret<Vec<u8>>, CryptoError>;
 }
 
 /// The edge with its provider and its keys.
@@ -119,7 +125,12 @@ impl Edge<'_> {
     ///
     /// # Errors
     /// MALFORMED, BAD_SIG, NOT_ENROLLED; EXPIRED is left to the log's time.
-    pub fn open_tokens(&self, rows: &dyn Rows, tokens: &[Bytes], seed: &[u8; 32]) -> Result<Command, Refusal> {
+    pub fn open_tokens(
+        &self,
+        rows: &dyn Rows,
+        tokens: &[Bytes],
+        seed: &[u8; 32],
+    ) -> Result<Command, Refusal> {
         if tokens.len() > TOKENS_MAX {
             return Err(CoreRefusal::Malformed.into());
         }

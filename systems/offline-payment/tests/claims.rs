@@ -28,7 +28,10 @@ fn claim_1_1_1_9_and_1_a_and_1_7d_one_device_pays_with_the_server_out_of_reach()
     assert!(paid.receipt.is_some());
     world.restore();
     assert_eq!(world.settle(&shop.upload()).unwrap().amount, eur(1250));
-    assert_eq!((world.credited(&shop), world.balance()), (1250, (50_000 - 1250 - 2 * PER_PAYMENT, 2 * PER_PAYMENT, 0)));
+    assert_eq!(
+        (world.credited(&shop), world.balance()),
+        (1250, (50_000 - 1250 - 2 * PER_PAYMENT, 2 * PER_PAYMENT, 0))
+    );
 }
 
 #[test]
@@ -91,7 +94,8 @@ fn claim_1_4_the_credential_is_sealed_under_token_and_grant() {
     let both = forge::info(crypto, &sealed.token.0, &sealed.grant.0);
     let key = forge::token_key(&sealed.token.0);
     let aad = forge::aad(crypto, phone.preview(&challenge).unwrap().transaction, &[]);
-    let infos = [forge::info(crypto, &sealed.token.0, &[]), forge::info(crypto, &[], &sealed.grant.0), Vec::new()];
+    let infos =
+        [forge::info(crypto, &sealed.token.0, &[]), forge::info(crypto, &[], &sealed.grant.0), Vec::new()];
     for info in infos {
         sealed.credential = forge::seal(crypto, &key, &phone.sender, &info, &aad, &forge::padded_pin(PIN));
         assert_eq!(phone.authorise(&sealed).unwrap_err().refusal, core(CoreRefusal::OpenFailed));
@@ -149,7 +153,8 @@ fn claim_1_8_the_object_stands_on_a_random_number_and_on_the_opened_credential()
     assert!(randoms.iter().all(|random| *random != [0; 32]));
     // An object of the right key whose R or whose proof is another fails at the issuer: both are under K_acct's MAC.
     let upload: Settlement = from_slice(&shop.upload()).unwrap();
-    let changes: [fn(&mut SecureObject); 2] = [|object| object.body.random[0] ^= 1, |object| object.body.credential_proof[0] ^= 1];
+    let changes: [fn(&mut SecureObject); 2] =
+        [|object| object.body.random[0] ^= 1, |object| object.body.credential_proof[0] ^= 1];
     for change in changes {
         let object = forge::altered(phone.crypto, &upload.object.0, &phone.signing(), change);
         let forged = to_vec(&Settlement { object, ..upload.clone() });
@@ -197,7 +202,9 @@ fn claim_1_3a_1_3b_1_3c_1_3d_the_payment_application_takes_part() {
     let offer = phone.offer(&challenge).unwrap();
     assert!(offer.needs_otp());
     // 1.3a: launched offline. 1.3b: its password goes to the secure application.
-    let password = launch(phone.application.clone(), offline()).password(phone.crypto, offer.preview().transaction).unwrap();
+    let password = launch(phone.application.clone(), offline())
+        .password(phone.crypto, offer.preview().transaction)
+        .unwrap();
     assert_eq!(password.otp.len(), 8);
     phone.application = password.state;
     // 1.3c: the second nonce names password, token, application and transaction, and is used in the sealing.
@@ -246,12 +253,23 @@ fn claim_1_6d_only_the_issuer_opens_or_checks_what_the_object_says_of_the_creden
     let aad = [object.body.token.0, object.body.random].concat();
     assert!(!opened_by_issuer(&world, &object.body.audit, b"sop/audit/v1", &aad).is_empty());
     world.issuer.kem = KemKey::from_private(Secret::new([0x66; 32]));
-    let refused = symbolon_offline_payment::server::IssuerKeys::open_for_issuer(&world.issuer, &object.body.audit, b"sop/audit/v1", &aad);
+    let refused = symbolon_offline_payment::server::IssuerKeys::open_for_issuer(
+        &world.issuer,
+        &object.body.audit,
+        b"sop/audit/v1",
+        &aad,
+    );
     assert!(refused.is_err());
     let other = world.issuer.account_key(&symbolon_offline_payment::messages::AuthenticatorId([0; 16]));
-    let parts: [&[u8]; 4] = [b"so/v1", &object.body.token.0, &object.body.random, &object.body.transaction.challenge.0];
+    let parts: [&[u8]; 4] =
+        [b"so/v1", &object.body.token.0, &object.body.random, &object.body.transaction.challenge.0];
     let hash = symbolon_keys::HashAlgorithm::Sha256;
-    assert!(world.crypto.hmac(hash, world.issuer.account_key(&phone.id()).reveal(), &parts).equals(&object.body.credential_proof));
+    assert!(
+        world
+            .crypto
+            .hmac(hash, world.issuer.account_key(&phone.id()).reveal(), &parts)
+            .equals(&object.body.credential_proof)
+    );
     assert!(!world.crypto.hmac(hash, other.reveal(), &parts).equals(&object.body.credential_proof));
 }
 

@@ -253,7 +253,11 @@ fn threat_t10_every_credential_travels_in_the_same_length() {
     let offer = phone.offer(&challenge).unwrap();
     let phrase = Credential::passphrase(Secret::new("a long passphrase of many words".to_owned())).unwrap();
     let lengths = [pin("1234"), pin("123456789012"), phrase].map(|credential| {
-        let sealed = offer.clone().enter(phone.crypto, credential, &phone.sender, offline(), &phone.nature.seed()).unwrap().1;
+        let sealed = offer
+            .clone()
+            .enter(phone.crypto, credential, &phone.sender, offline(), &phone.nature.seed())
+            .unwrap()
+            .1;
         sealed.credential.ciphertext.0.len()
     });
     assert_eq!(lengths, [64 + 16; 3]);

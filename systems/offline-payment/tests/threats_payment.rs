@@ -2,14 +2,19 @@
 mod world;
 
 use symbolon_offline_payment::OfflinePaymentRefusal as Own;
+use symbolon_offline_payment::authenticator::Credential;
 use symbolon_offline_payment::messages::{
     ApplicationId, Grant, NonceToken, PayeeNonce, Request, SecondNonceRequest, SecureObject, Verification,
+    VerificationRule,
 };
-use symbolon_types::{Amount, CoreRefusal, Currency, Hash};
+use symbolon_offline_payment::state::AccountLimits;
+use symbolon_types::{Amount, CoreRefusal, Currency, Hash, Secret};
 use symbolon_wire::cbor::Bytes;
 use world::*;
 
-fn refusal<T: core::fmt::Debug>(answer: Result<T, symbolon_offline_payment::messages::RefusedReply>) -> symbolon_offline_payment::Refusal {
+fn refusal<T: core::fmt::Debug>(
+    answer: Result<T, symbolon_offline_payment::messages::RefusedReply>,
+) -> symbolon_offline_payment::Refusal {
     answer.unwrap_err().refusal
 }
 
@@ -183,7 +188,9 @@ fn threat_t14_a_payee_refuses_more_than_the_grant_and_less_verification_than_it_
     let mut shop = world.shop(1, "Bakery", eur(0));
     let challenge = shop.charge(eur(OTP_FROM));
     let payment = phone.pay(&challenge, PIN).unwrap();
-    let forged = |change: fn(&mut SecureObject)| forge::altered(phone.crypto, &payment.object.0, &phone.signing(), change).0;
+    let forged = |change: fn(&mut SecureObject)| {
+        forge::altered(phone.crypto, &payment.object.0, &phone.signing(), change).0
+    };
     let above = forged(|object| object.body.transaction.amount = eur(PER_PAYMENT + 1));
     let nothing = forged(|object| object.body.transaction.amount = eur(0));
     let without_otp = forged(|object| object.body.otp = false);
@@ -220,7 +227,9 @@ fn threat_t16_a_password_counts_once_for_one_amount_of_one_application() {
     let other_transaction = phone.preview(&other).unwrap().transaction;
     let otp = phone.otp(offer.preview().transaction);
     let request = phone.second_request(&offer, &challenge, otp);
-    let asked = |phone: &mut Phone, request: SecondNonceRequest| phone.message(Request::SecondNonce(request)).map(|_| ());
+    let asked = |phone: &mut Phone, request: SecondNonceRequest| {
+        phone.message(Request::SecondNonce(request)).map(|_| ())
+    };
     let stranger = SecondNonceRequest { application: ApplicationId([9; 16]), ..request.clone() };
     assert_eq!(refusal(asked(&mut phone, stranger)), own(Own::NotPaired));
     let unknown = SecondNonceRequest { token: Hash::ZERO, ..request.clone() };
@@ -233,7 +242,10 @@ fn threat_t16_a_password_counts_once_for_one_amount_of_one_application() {
     // The window is three: a password two ahead counts, and what it passed over is gone.
     let ahead: Vec<String> = (0..2).map(|_| phone.otp(offer.preview().transaction)).collect();
     asked(&mut phone, SecondNonceRequest { otp: ahead[1].clone(), ..request.clone() }).unwrap();
-    assert_eq!(refusal(asked(&mut phone, SecondNonceRequest { otp: ahead[0].clone(), ..request.clone() })), own(Own::OtpRefused));
+    assert_eq!(
+        refusal(asked(&mut phone, SecondNonceRequest { otp: ahead[0].clone(), ..request.clone() })),
+        own(Own::OtpRefused)
+    );
     for _ in 0..3 {
         phone.otp(offer.preview().transaction);
     }
@@ -283,7 +295,8 @@ fn threat_t17_a_nonce_or_a_sequence_number_seen_twice_is_refused() {
         change(&mut claims);
         vec![forge::signed(&QUICK, &signing, &claims)]
     };
-    let repeated = forge::altered::<NonceToken>(&QUICK, &tokens[0].0, &signing, |token| token.nonce = seen.nonce);
+    let repeated =
+        forge::altered::<NonceToken>(&QUICK, &tokens[0].0, &signing, |token| token.nonce = seen.nonce);
     let before = world.balance();
     assert_eq!(world.grant(&[repeated]), Err(own(Own::NonceRepeated)));
     assert_eq!(world.grant(&forged(|token| token.body.sequence = 2)), Err(own(Own::NonceRepeated)));
@@ -296,8 +309,56 @@ fn threat_t17_a_nonce_or_a_sequence_number_seen_twice_is_refused() {
     assert_eq!(phone.tokens(6), Err(own(Own::PoolFull)));
     let more = phone.tokens(5).unwrap();
     world.grant(&more).unwrap();
-    assert_eq!(world.grant(&forged(|token| {
-        token.nonce.0[0] ^= 1;
-        token.body.sequence = 99;
-    })), Err(own(Own::PoolFull)));
+    assert_eq!(
+        world.grant(&forged(|token| {
+            token.nonce.0[0] ^= 1;
+            token.body.sequence = 99;
+        })),
+        Err(own(Own::PoolFull))
+    );
+}
+
+/// `uv_required` by amount: from 10.00 on this account asks for a passphrase.
+#[test]
+fn threat_t14_a_pin_is_too_weak_where_the_grant_asks_for_a_passphrase() {
+    let phrase = || Credential::passphrase(Secret::new("correct horse battery".to_owned())).unwrap();
+    let strict = AccountLimits {
+        verification: vec![
+            VerificationRule { from_minor: 0, user: 1, otp: false },
+            VerificationRule { from_minor: 1000, user: 2, otp: false },
+        ],
+        ..limits()
+    };
+    for (first, small, large) in [
+        (pin(PIN), Ok(Verification::Pin), Err(own(Own::VerificationWeak))),
+        (phrase(), Ok(Verification::Passphrase), Ok(Verification::Passphrase)),
+    ] {
+        let mut world = World::new(&QUICK);
+        world.open_payer(PAYER, strict.clone(), eur(50_000));
+        let mut phone = Phone::new(&world, 1);
+        phone.pair();
+        let code = world.invite(PAYER);
+        let enrolment = phone.enrolment(&mut world, code).unwrap();
+        phone.complete_with(enrolment, &first).unwrap();
+        phone.prefetch(&mut world, 3);
+        let mut shop = world.shop(1, "Bakery", eur(0));
+        for (minor, expected) in [(999, small), (1000, large)] {
+            let challenge = shop.charge(eur(minor));
+            let offer = phone.offer(&challenge).unwrap();
+            let (_, sealed) = phone.seal_with(offer, first.clone());
+            let object = phone.authorise(&sealed);
+            let said =
+                object.as_ref().map(|object| forge::claims::<SecureObject>(&object.0).body.verification);
+            assert_eq!(said.map_err(|refused| refused.refusal), expected);
+            if let Ok(object) = object {
+                shop.accept(&object.0).unwrap();
+            }
+        }
+        // The other kind of credential is a wrong one.
+        let other = if first.kind() == Verification::Pin { phrase() } else { pin(PIN) };
+        let challenge = shop.charge(eur(1));
+        let offer = phone.offer(&challenge).unwrap();
+        let (_, sealed) = phone.seal_with(offer, other);
+        assert_eq!(refusal(phone.authorise(&sealed)), own(Own::CredentialWrong));
+    }
 }

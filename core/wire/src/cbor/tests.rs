@@ -1,3 +1,4 @@
+//! Deterministic CBOR: one encoding for each value, every departure refused, minicbor as the oracle.
 use super::*;
 use alloc::{string::ToString, vec};
 use proptest::prelude::*;

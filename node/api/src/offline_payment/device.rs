@@ -29,7 +29,10 @@ pub(crate) struct PublicKeys {
 type Sealed = Result<(u64, Vec<u8>), Failure>;
 
 /// Opens what came over a snapshot of the rows.
-fn opened(node: &Node, open: impl FnOnce(&Edge<'_>, &dyn Rows) -> Result<Command, Refusal>) -> Result<Command, Failure> {
+fn opened(
+    node: &Node,
+    open: impl FnOnce(&Edge<'_>, &dyn Rows) -> Result<Command, Refusal>,
+) -> Result<Command, Failure> {
     node.edge(|edge| node.read(|rows| open(edge, rows)).and_then(|(_, command)| Ok(command?)))
 }
 
@@ -59,7 +62,9 @@ pub(crate) async fn enrol(State(node): State<Arc<Node>>, request: Body) -> Respo
         let seed = seed()?;
         let command = node.edge(|edge| edge.open_enrolment(&bytes, seed))?;
         match outcome(&node, Submission::natural(command)).await? {
-            (sequence, Outcome::Enrolled(enrolled)) => Ok((sequence, node.edge(|edge| edge.seal_enrolment(&enrolled))?.0)),
+            (sequence, Outcome::Enrolled(enrolled)) => {
+                Ok((sequence, node.edge(|edge| edge.seal_enrolment(&enrolled))?.0))
+            }
             _ => Err(CoreRefusal::Unavailable.into()),
         }
     };
@@ -75,7 +80,9 @@ pub(crate) async fn grants(State(node): State<Arc<Node>>, request: Body) -> Resp
         let seed = seed()?;
         let command = opened(&node, |edge, rows| edge.open_tokens(rows, &tokens, &seed))?;
         match outcome(&node, Submission::natural(command)).await? {
-            (sequence, Outcome::Granted(grants)) => Ok((sequence, to_vec(&node.edge(|edge| edge.seal_grants(&grants))?))),
+            (sequence, Outcome::Granted(grants)) => {
+                Ok((sequence, to_vec(&node.edge(|edge| edge.seal_grants(&grants))?)))
+            }
             _ => Err(CoreRefusal::Unavailable.into()),
         }
     };
@@ -122,7 +129,9 @@ pub(crate) async fn report(State(node): State<Arc<Node>>, request: Body) -> Resp
         let bytes = body(request).await?;
         let command = opened(&node, |edge, rows| edge.open_report(rows, &bytes))?;
         match outcome(&node, Submission::natural(command)).await? {
-            (sequence, Outcome::Reconciled(answer)) => Ok((sequence, node.edge(|edge| edge.seal_reconciled(&answer))?.0)),
+            (sequence, Outcome::Reconciled(answer)) => {
+                Ok((sequence, node.edge(|edge| edge.seal_reconciled(&answer))?.0))
+            }
             _ => Err(CoreRefusal::Unavailable.into()),
         }
     };

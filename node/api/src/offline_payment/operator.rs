@@ -137,8 +137,8 @@ pub(crate) struct Evidence {
     first: String,
     /// The first that contradicted it.
     second: String,
-    /// How many arrived after the first.
-    later: u32,
+    /// The ids of all that arrived after the first.
+    later: Vec<String>,
 }
 
 /// A caller with a request id: what every change needs.
@@ -169,8 +169,9 @@ fn limits(asked: &Limits) -> Result<AccountLimits, Failure> {
     let per_payment = asked.per_payment.amount()?;
     let any_credential = VerificationRule { from_minor: 0, user: 1, otp: asked.otp_from_minor == Some(0) };
     let with_otp = |from_minor| VerificationRule { from_minor, user: 1, otp: true };
-    let verification =
-        [Some(any_credential), asked.otp_from_minor.filter(|&from| from > 0).map(with_otp)].into_iter().flatten();
+    let verification = [Some(any_credential), asked.otp_from_minor.filter(|&from| from > 0).map(with_otp)]
+        .into_iter()
+        .flatten();
     Ok(AccountLimits {
         per_payment,
         cumulative_minor: asked.cumulative_minor.unwrap_or(per_payment.minor().saturating_mul(5)),
@@ -184,7 +185,11 @@ fn limits(asked: &Limits) -> Result<AccountLimits, Failure> {
 
 /// An account's money and authenticators.
 #[utoipa::path(get, path = "/v1/offline-payment/accounts/{payer}", params(("payer" = String, Path)), responses((status = 200, body = Account)), security(("bearer" = [])))]
-pub(crate) async fn account(State(node): State<Arc<Node>>, headers: HeaderMap, Path(payer): Path<String>) -> Response {
+pub(crate) async fn account(
+    State(node): State<Arc<Node>>,
+    headers: HeaderMap,
+    Path(payer): Path<String>,
+) -> Response {
     let answer = async {
         caller(&node, &headers, Scope::Read)?;
         demanded(&node, &headers).await?;
@@ -199,13 +204,16 @@ pub(crate) async fn account(State(node): State<Arc<Node>>, headers: HeaderMap, P
             revoked: row.revoked,
             enrolled_at: row.enrolled_at.ms().0,
         };
-        Ok((sequence, Account {
-            payer: id.to_string(),
-            available: balance.available.into(),
-            reserved: balance.reserved.into(),
-            debt: balance.debt.into(),
-            authenticators: devices.into_iter().map(device).collect(),
-        }))
+        Ok((
+            sequence,
+            Account {
+                payer: id.to_string(),
+                available: balance.available.into(),
+                reserved: balance.reserved.into(),
+                debt: balance.debt.into(),
+                authenticators: devices.into_iter().map(device).collect(),
+            },
+        ))
     };
     json(&node, answer.await)
 }
@@ -241,7 +249,8 @@ pub(crate) async fn invite_authenticator(
         let (caller, id) = change(&node, &headers)?;
         let payer = PayerId::from_hex(&payer).ok_or(CoreRefusal::NotFound)?;
         let code = caller.derived(id, b"authenticator code");
-        let command = Command::InviteAuthenticator(InviteAuthenticator { payer, code: node.crypto.sha256(&[&code]) });
+        let command =
+            Command::InviteAuthenticator(InviteAuthenticator { payer, code: node.crypto.sha256(&[&code]) });
         let sequence = run(&node, &caller, id, command).await?;
         Ok((sequence, Invitation { id: payer.to_string(), code: hex_upper(&code) }))
     };
@@ -289,7 +298,11 @@ pub(crate) async fn invite_payee(State(node): State<Arc<Node>>, headers: HeaderM
 
 /// A payee and what it was credited.
 #[utoipa::path(get, path = "/v1/offline-payment/payees/{payee}", params(("payee" = String, Path)), responses((status = 200, body = Payee)), security(("bearer" = [])))]
-pub(crate) async fn payee(State(node): State<Arc<Node>>, headers: HeaderMap, Path(payee): Path<String>) -> Response {
+pub(crate) async fn payee(
+    State(node): State<Arc<Node>>,
+    headers: HeaderMap,
+    Path(payee): Path<String>,
+) -> Response {
     let answer = async {
         caller(&node, &headers, Scope::Read)?;
         demanded(&node, &headers).await?;
@@ -298,15 +311,18 @@ pub(crate) async fn payee(State(node): State<Arc<Node>>, headers: HeaderMap, Pat
             node.read(|rows| Some((state::payee(rows, &id)?, state::payee_credited(rows, &id)?)))?;
         let (row, credited) = found.ok_or(CoreRefusal::NotFound)?;
         let currency = row.cap.currency().alpha().to_owned();
-        Ok((sequence, Payee {
-            payee: id.to_string(),
-            name: row.name,
-            mcc: row.mcc,
-            credited: credited.into(),
-            loss: Money { minor: row.loss_minor, currency },
-            cap: row.cap.into(),
-            enrolled: row.certificate.is_some(),
-        }))
+        Ok((
+            sequence,
+            Payee {
+                payee: id.to_string(),
+                name: row.name,
+                mcc: row.mcc,
+                credited: credited.into(),
+                loss: Money { minor: row.loss_minor, currency },
+                cap: row.cap.into(),
+                enrolled: row.certificate.is_some(),
+            },
+        ))
     };
     json(&node, answer.await)
 }
@@ -322,7 +338,7 @@ pub(crate) async fn evidence(State(node): State<Arc<Node>>, headers: HeaderMap) 
                 token: token.to_string(),
                 first: hex_upper(&found.first.0),
                 second: hex_upper(&found.second.0),
-                later: found.later,
+                later: found.later.iter().map(ToString::to_string).collect(),
             };
             state::evidences(rows, None, LISTED_MAX).into_iter().map(row).collect::<Vec<_>>()
         })

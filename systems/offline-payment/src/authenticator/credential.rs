@@ -36,7 +36,11 @@ impl Credential {
     /// CRED_FORM unless 8 to 48 bytes of UTF-8.
     pub fn passphrase(value: Secret<String>) -> Result<Self, Refusal> {
         let right = (8..=48).contains(&value.reveal().len());
-        if right { Ok(Self { kind: Verification::Passphrase, value }) } else { Err(Own::CredentialForm.into()) }
+        if right {
+            Ok(Self { kind: Verification::Passphrase, value })
+        } else {
+            Err(Own::CredentialForm.into())
+        }
     }
 
     /// The kind, as the object will say it.
@@ -99,7 +103,12 @@ pub(crate) fn enrolment_info(crypto: &dyn Crypto, enrolment: &[u8]) -> Vec<u8> {
 struct CredentialKey(Secret<[u8; 32]>);
 
 impl CredentialKey {
-    fn derive(env: &Env<'_>, keys: &DeviceKeys, credential: &Credential, salt: &[u8; 16]) -> Result<Self, Refusal> {
+    fn derive(
+        env: &Env<'_>,
+        keys: &DeviceKeys,
+        credential: &Credential,
+        salt: &[u8; 16],
+    ) -> Result<Self, Refusal> {
         let typed = credential.value.reveal().as_bytes();
         let stretched = env.crypto.argon2id(typed, salt, &[credential.kind.code()], Argon2Cost::DEVICE)?;
         Ok(Self(hkdf_extract(env.crypto, keys.pepper.reveal(), &[stretched.reveal()])))
@@ -131,7 +140,8 @@ pub(super) fn enclose(
     let salt = env.random16(b"credential/salt", &[]);
     let key = CredentialKey::derive(env, keys, credential, &salt)?;
     let wrapping = key.wrapping(env.crypto);
-    let wrapped = env.crypto.aead_seal(Aead::Aes256Gcm, wrapping.reveal(), &WRAP_NONCE, &[], account_key.reveal())?;
+    let wrapped =
+        env.crypto.aead_seal(Aead::Aes256Gcm, wrapping.reveal(), &WRAP_NONCE, &[], account_key.reveal())?;
     Ok(CredentialRecord {
         kind: credential.kind,
         salt,

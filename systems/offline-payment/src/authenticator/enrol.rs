@@ -92,11 +92,17 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
     }
 
     /// Takes the server's enrolment and the first credential in one step, so that the account key never lies unwrapped.
-    pub(super) fn complete_enrolment(&mut self, env: &Env<'_>, message: &CompleteEnrolment) -> Result<Reply, Denied> {
+    pub(super) fn complete_enrolment(
+        &mut self,
+        env: &Env<'_>,
+        message: &CompleteEnrolment,
+    ) -> Result<Reply, Denied> {
         let secure_application = self.paired()?;
         self.may_enrol()?;
-        let enrolment =
-            Raw(&message.enrolment.0).parse::<Enrolment>()?.verify(env.crypto, &self.state.server)?.into_claims();
+        let enrolment = Raw(&message.enrolment.0)
+            .parse::<Enrolment>()?
+            .verify(env.crypto, &self.state.server)?
+            .into_claims();
         let body = enrolment.body;
         let me = AuthenticatorId::of(env.crypto, &self.keys.signing.verifying(env.crypto));
         if body.authenticator != me {
@@ -124,8 +130,12 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
         let typed = Credential::opened(&padded)?;
         let record = credential::enclose(env, &self.keys, &typed, &account_key, body.limits.attempts)?;
         let mut next = self.state.clone();
-        next.enrolled =
-            Some(Enrolled { authenticator: me, issuer: body.issuer, limits: body.limits, credential: record });
+        next.enrolled = Some(Enrolled {
+            authenticator: me,
+            issuer: body.issuer,
+            limits: body.limits,
+            credential: record,
+        });
         next.lock = Lock::Open;
         next.enrolling = None;
         next.time = next.time.max(Some(enrolment.iat));
@@ -154,7 +164,12 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
         Ok(Reply::Messages(tokens))
     }
 
-    fn make_nonce(&self, env: &Env<'_>, sequence: u64, now: UnixSeconds) -> Result<(Bytes, PoolNonce), Refusal> {
+    fn make_nonce(
+        &self,
+        env: &Env<'_>,
+        sequence: u64,
+        now: UnixSeconds,
+    ) -> Result<(Bytes, PoolNonce), Refusal> {
         let place = sequence.to_be_bytes();
         let kem = derive32(env.crypto, env.seed.reveal(), b"nonce/kem", &[&place]);
         let exp = now.plus(TOKEN_LIFE_SECONDS);

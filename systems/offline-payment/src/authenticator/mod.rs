@@ -7,12 +7,15 @@
 //!                                                                         │ attempts = 0                  (key destroyed,
 //!                                                                         ├──────────────► Locked          object recorded,
 //!                                                                         │ store older than counter       then emitted)
-//!                                                                         └──────────────► RolledBack ──Reconciled──► Enrolled
+//!                                                                         └──────────────► RolledBack ──Reconciled──► Enrolled, or Locked
 //! ```
 //! **Invariants**
 //! - Consume before emit: what an answer gives away is durable, and the counter has risen, before the answer exists ([`store::Store::commit`]).
 //! - The private key of a nonce leaves the store (both banks) in the same step that records its object.
 //! - An attempt is counted, durably, before the credential is compared; a message that cannot be opened costs no attempt.
+//! - An attempt is never won back: not by a power cut, and an old store counts every commit that it lost as an attempt.
+//! - An enrolment is used once: what the server seals is for a key of that enrolment, destroyed when it is complete.
+//! - A challenge is paid at most once.
 //! - The credential key `k_c` lives only while a credential is open; the account key is stored only wrapped under it.
 //! - Time is server-signed time plus this machine's monotonic ticks; it never goes back and is never the operating system's.
 mod credential;
@@ -137,7 +140,15 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
             state.roll_back(found.commits_lost);
         }
         state.lock_if_used_up();
-        let mut machine = Self { keys, store, state: state.clone(), ticks_mark: env.ticks_ms, open_after_ms: 0, compared_ms: 0, reported: None };
+        let mut machine = Self {
+            keys,
+            store,
+            state: state.clone(),
+            ticks_mark: env.ticks_ms,
+            open_after_ms: 0,
+            compared_ms: 0,
+            reported: None,
+        };
         let destroy = rolled_back || state.lock == Lock::NoAttempts;
         machine.commit(env, state, destroy)?;
         Ok(machine)

@@ -9,8 +9,8 @@
 use super::state::{Emitted, PoolNonce, State};
 use super::{Authenticator, Credential, Denied, Env, credential, credential_aad, credential_info};
 use crate::messages::{
-    Audit, Challenge, Grant, NonceToken, PayeeCertificate, Preview, Reply, SKEW_SECONDS, SealedBox, SealedCredential,
-    SecureObject, SecureObjectBody, Transaction,
+    Audit, Challenge, Grant, NonceToken, PayeeCertificate, Preview, Reply, SKEW_SECONDS, SealedBox,
+    SealedCredential, SecureObject, SecureObjectBody, Transaction,
 };
 use crate::{OfflinePaymentRefusal as Own, Refusal};
 use symbolon_keys::{HashAlgorithm, KemKey};
@@ -67,6 +67,7 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
 
     pub(super) fn preview(&self, env: &Env<'_>, challenge: &[u8]) -> Result<Reply, Denied> {
         let asked = self.check_challenge(env, challenge)?;
+        self.check_unpaid(asked.transaction)?;
         Ok(Reply::Preview(Preview {
             payee: asked.certificate.body.name,
             amount: asked.challenge.body.amount,
@@ -153,13 +154,21 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
         let limits = &self.enrolled()?.limits;
         let spent = self.state.spent_minor.checked_add(amount.minor());
         let within = spent.is_some_and(|spent| spent <= limits.cumulative.minor());
-        if amount.currency() != limits.cumulative.currency() || !within || self.state.spent_count >= limits.count {
+        if amount.currency() != limits.cumulative.currency()
+            || !within
+            || self.state.spent_count >= limits.count
+        {
             return Err(Own::LimitCumulative.into());
         }
         Ok(())
     }
 
-    fn open_credential(&mut self, env: &Env<'_>, sealed: &SealedCredential, offer: &Offer) -> Result<Credential, Refusal> {
+    fn open_credential(
+        &mut self,
+        env: &Env<'_>,
+        sealed: &SealedCredential,
+        offer: &Offer,
+    ) -> Result<Credential, Refusal> {
         if env.ticks_ms < self.open_after_ms {
             return Err(CoreRefusal::Busy.into());
         }
@@ -256,11 +265,7 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
         let transaction = offer.asked.transaction;
         let parts = proof_parts(&token, &random, &transaction);
         let mac = env.crypto.hmac(HashAlgorithm::Sha256, account_key.reveal(), &parts);
-        let audit = Audit {
-            spend_total,
-            counter: self.store.counter(),
-            previous: self.state.previous,
-        };
+        let audit = Audit { spend_total, counter: self.store.counter(), previous: self.state.previous };
         Ok(SecureObject {
             iat: self.known_now(env)?.max(offer.grant.claims().iat),
             body: SecureObjectBody {
@@ -281,7 +286,13 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
         })
     }
 
-    fn seal_audit(&self, env: &Env<'_>, audit: &Audit, token: &Hash, random: &[u8; 32]) -> Result<SealedBox, Refusal> {
+    fn seal_audit(
+        &self,
+        env: &Env<'_>,
+        audit: &Audit,
+        token: &Hash,
+        random: &[u8; 32],
+    ) -> Result<SealedBox, Refusal> {
         let aad = [token.0, *random].concat();
         let sealed = hpke::seal_base(
             env.crypto,

@@ -34,7 +34,11 @@ pub(crate) fn otp_hash(crypto: &dyn Crypto, otp: &str, random: &[u8; 16]) -> Has
 }
 
 impl<F: Flash, C: Counter> Authenticator<F, C> {
-    pub(super) fn second_nonce(&mut self, env: &Env<'_>, request: &SecondNonceRequest) -> Result<Reply, Denied> {
+    pub(super) fn second_nonce(
+        &mut self,
+        env: &Env<'_>,
+        request: &SecondNonceRequest,
+    ) -> Result<Reply, Denied> {
         self.unlocked()?;
         let transaction = self.check_challenge(env, &request.challenge.0)?.transaction;
         if !self.state.pool.iter().any(|nonce| nonce.token == request.token) {
@@ -94,14 +98,18 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
 }
 
 /// The counter in the window that gives this password.
-fn matching_counter(env: &Env<'_>, known: &PairedApplication, transaction: Hash, otp: &str) -> Result<u64, Refusal> {
+fn matching_counter(
+    env: &Env<'_>,
+    known: &PairedApplication,
+    transaction: Hash,
+    otp: &str,
+) -> Result<u64, Refusal> {
     let suite = OcraSuite::parse(OTP_SUITE).map_err(|_| Own::OtpRefused)?;
     let question = otp_question(transaction);
     let end = known.counter.saturating_add(OTP_WINDOW);
     let right = (known.counter..end).find(|&counter| {
         let input = OcraInput { counter: Some(counter), question: &question, ..OcraInput::default() };
-        ocra(env.crypto, &suite, known.secret.reveal(), &input)
-            .is_ok_and(|code| code.equals(otp.as_bytes()))
+        ocra(env.crypto, &suite, known.secret.reveal(), &input).is_ok_and(|code| code.equals(otp.as_bytes()))
     });
     right.ok_or(Own::OtpRefused.into())
 }

@@ -45,8 +45,24 @@ identifier! {
     pub struct ApplicationId([u8; 16]);
 }
 
-symbolon_wire::cbor_identifier!(AuthenticatorId, PayerId, PayeeId, Nonce, PayeeNonce, AccountRef, ApplicationId);
-symbolon_state::key_identifier!(AuthenticatorId, PayerId, PayeeId, Nonce, PayeeNonce, AccountRef, ApplicationId);
+symbolon_wire::cbor_identifier!(
+    AuthenticatorId,
+    PayerId,
+    PayeeId,
+    Nonce,
+    PayeeNonce,
+    AccountRef,
+    ApplicationId
+);
+symbolon_state::key_identifier!(
+    AuthenticatorId,
+    PayerId,
+    PayeeId,
+    Nonce,
+    PayeeNonce,
+    AccountRef,
+    ApplicationId
+);
 
 impl AuthenticatorId {
     /// The identifier that belongs to a signing key.

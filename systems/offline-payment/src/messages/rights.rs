@@ -30,7 +30,7 @@ cbor_map! {
         1 => code: [u8; 16],
         /// The authenticator's signing key.
         2 => signing: VerifyingKey,
-        /// The key that the account key is to be sealed to.
+        /// The key that the account key is to be sealed to: of this enrolment only, so that a former answer opens nothing.
         3 => kem: KemPublic,
     }
 
@@ -219,7 +219,13 @@ impl Grant {
     #[must_use]
     pub fn verification(&self, minor: u64) -> VerificationRule {
         let strongest = VerificationRule { from_minor: 0, user: u8::MAX, otp: true };
-        self.body.verification.iter().rev().find(|rule| rule.from_minor <= minor).cloned().unwrap_or(strongest)
+        self.body
+            .verification
+            .iter()
+            .rev()
+            .find(|rule| rule.from_minor <= minor)
+            .cloned()
+            .unwrap_or(strongest)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Payers, authenticators and payees: opened, invited, enrolled, revoked.
 use super::commands::{
-    EnrolAuthenticator, EnrolPayee, EnrolledOutcome, Fund, InviteAuthenticator, InvitePayee, OpenAccount, Outcome,
-    RevokeAuthenticator,
+    EnrolAuthenticator, EnrolPayee, EnrolledOutcome, Fund, InviteAuthenticator, InvitePayee, OpenAccount,
+    Outcome, RevokeAuthenticator,
 };
 use super::money::{self, House, payee_account, payer_account};
 use super::tables::{AUTHENTICATORS, AuthenticatorRow, CODES, CodeRow, PAYEES, PAYERS, PayeeRow, PayerRow};
@@ -68,7 +68,8 @@ pub(super) fn enrol_authenticator(rows: &mut dyn Rows, ctx: &Ctx, command: &Enro
     if code.used_by.is_some_and(|key| key != command.signing) {
         return Err(Own::CodeUnknown.into());
     }
-    let limits = PAYERS.get(rows, &payer).and_then(|row| row.limits.for_device()).ok_or(Own::AccountUnknown)?;
+    let limits =
+        PAYERS.get(rows, &payer).and_then(|row| row.limits.for_device()).ok_or(Own::AccountUnknown)?;
     let known = AUTHENTICATORS.get(rows, &command.authenticator);
     if known.as_ref().is_some_and(|row| row.revoked) {
         return Err(Own::Revoked.into());
@@ -82,7 +83,8 @@ pub(super) fn enrol_authenticator(rows: &mut dyn Rows, ctx: &Ctx, command: &Enro
             kem: command.kem,
             enrolled_at: ctx.at.seconds(),
             seed: command.seed,
-            sequence: known.as_ref().map_or(0, |row| row.sequence),
+            // A machine that lost its store begins to count anew; nonces repeat none of any time, whatever their number.
+            sequence: 0,
             counter: known.as_ref().map_or(0, |row| row.counter),
             revoked: false,
             reported_at: known.as_ref().map_or(UnixSeconds(0), |row| row.reported_at),

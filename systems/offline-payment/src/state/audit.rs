@@ -78,9 +78,13 @@ fn grants(rows: &dyn Rows) -> Result<u64, OfflineDamage> {
             let reservation = transfer(rows, &row.reservation).ok_or(OfflineDamage::Reservation(token))?;
             match (row.spent_by, reservation.state) {
                 (None, State::Pending(()) | State::Expired(_)) => {}
-                (Some(object), State::Posted(posted)) if posted.amount.within(row.grant.body.limit) == Ok(true) => {
+                (Some(object), State::Posted(posted))
+                    if posted.amount.within(row.grant.body.limit) == Ok(true) =>
+                {
                     let first = row.first_payee.and_then(|payee| SETTLEMENTS.get(rows, &(token, payee)));
-                    let right = first.is_some_and(|row| row.outcome.object == object && row.outcome.amount == posted.amount);
+                    let right = first.is_some_and(|row| {
+                        row.outcome.object == object && row.outcome.amount == posted.amount
+                    });
                     if !right {
                         return Err(OfflineDamage::Settlement(token));
                     }
@@ -110,7 +114,9 @@ fn payees(rows: &dyn Rows, lost: &BTreeMap<PayeeId, u64>) -> Result<(), OfflineD
         }
     }
     for (currency, sum) in sums.into_values() {
-        let posted = |house: House| account(rows, &house.account(currency)).map(|found| (found.debits.posted, found.credits.posted));
+        let posted = |house: House| {
+            account(rows, &house.account(currency)).map(|found| (found.debits.posted, found.credits.posted))
+        };
         let losses_right = posted(House::OfflineLoss).is_none_or(|(debits, _)| debits == sum);
         let clearing_even = posted(House::Clearing).is_none_or(|(debits, credits)| debits == credits);
         if !losses_right || !clearing_even {

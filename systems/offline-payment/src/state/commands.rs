@@ -2,8 +2,8 @@
 //! credential, no key, no signature that is still to be checked.
 use crate::Refusal;
 use crate::messages::{
-    AccountRef, Audit, AuthenticatorId, Grant, Nonce, PayeeCertificate, PayeeId, PayerId, Reconciled, ReportedObject,
-    VerificationRule,
+    AccountRef, Audit, AuthenticatorId, Grant, Nonce, PayeeCertificate, PayeeId, PayerId, Reconciled,
+    ReportedObject, VerificationRule,
 };
 use crate::state::Source;
 use alloc::{string::String, vec::Vec};

@@ -16,7 +16,11 @@ const POLICY: u32 = 1;
 /// The deny list's epoch; there is no deny list yet, so it is the first.
 const EPOCH: u32 = 0;
 
-pub(super) fn grant_nonces(rows: &mut dyn Rows, ctx: &Ctx, command: &GrantNonces) -> Result<Outcome, Refusal> {
+pub(super) fn grant_nonces(
+    rows: &mut dyn Rows,
+    ctx: &Ctx,
+    command: &GrantNonces,
+) -> Result<Outcome, Refusal> {
     let mut device = AUTHENTICATORS.get(rows, &command.authenticator).ok_or(Own::NotEnrolled)?;
     if device.revoked {
         return Err(Own::Revoked.into());
@@ -36,13 +40,22 @@ pub(super) fn grant_nonces(rows: &mut dyn Rows, ctx: &Ctx, command: &GrantNonces
         device.sequence = facts.sequence;
     }
     AUTHENTICATORS.put(rows, &command.authenticator, &device);
-    let granted: Vec<Grant> =
-        command.tokens.iter().filter_map(|facts| GRANTS.get(rows, &facts.token)).map(|row| row.grant).collect();
+    let granted: Vec<Grant> = command
+        .tokens
+        .iter()
+        .filter_map(|facts| GRANTS.get(rows, &facts.token))
+        .map(|row| row.grant)
+        .collect();
     Ok(Outcome::Granted(granted))
 }
 
 /// New tokens rise in sequence and repeat no nonce of anyone: else randomness is bad, or the device was copied.
-fn check_fresh(rows: &dyn Rows, ctx: &Ctx, device: &AuthenticatorRow, fresh: &[&TokenFacts]) -> Result<(), Refusal> {
+fn check_fresh(
+    rows: &dyn Rows,
+    ctx: &Ctx,
+    device: &AuthenticatorRow,
+    fresh: &[&TokenFacts],
+) -> Result<(), Refusal> {
     let mut last = device.sequence;
     let mut seen = Vec::new();
     for facts in fresh {
@@ -67,10 +80,8 @@ fn check_room(
     more: usize,
 ) -> Result<(), Refusal> {
     let now = ctx.at.seconds();
-    let (live, ended): (Vec<_>, Vec<_>) = UNSPENT
-        .scan(rows, &command.authenticator, None, 256)
-        .into_iter()
-        .partition(|(_, exp)| *exp > now);
+    let (live, ended): (Vec<_>, Vec<_>) =
+        UNSPENT.scan(rows, &command.authenticator, None, 64).into_iter().partition(|(_, exp)| *exp > now);
     for (key, _) in ended {
         UNSPENT.delete(rows, &key);
     }
@@ -81,7 +92,13 @@ fn check_room(
     if live.len().saturating_add(more) > pool { Err(Own::PoolFull.into()) } else { Ok(()) }
 }
 
-fn row(ctx: &Ctx, command: &GrantNonces, device: &AuthenticatorRow, payer: &PayerRow, facts: &TokenFacts) -> GrantRow {
+fn row(
+    ctx: &Ctx,
+    command: &GrantNonces,
+    device: &AuthenticatorRow,
+    payer: &PayerRow,
+    facts: &TokenFacts,
+) -> GrantRow {
     let now = ctx.at.seconds();
     let grant = Grant {
         exp: facts.exp.min(now.plus(payer.limits.grant_seconds)),
@@ -119,5 +136,12 @@ fn reserve(row: &GrantRow) -> Transfer {
     let limit = row.grant.body.limit;
     let until = row.grant.exp.plus(SETTLEMENT_WINDOW_SECONDS).ms();
     let clearing = House::Clearing.account(limit.currency());
-    Transfer::pending(row.reservation, payer_account(&row.payer), clearing, limit, Some(until), row.grant.body.token)
+    Transfer::pending(
+        row.reservation,
+        payer_account(&row.payer),
+        clearing,
+        limit,
+        Some(until),
+        row.grant.body.token,
+    )
 }

@@ -28,8 +28,8 @@ pub use audit::{OfflineAudit, OfflineDamage, audit};
 pub use commands::*;
 pub use money::{PayerBalance, payee_credited, payer_balance};
 pub use tables::{
-    AuthenticatorRow, Evidence, GrantRow, PayeeRow, PayerRow, Source, TABLES, authenticator, authenticators_of, evidence,
-    evidences, grant, payee, payer, settlement,
+    AuthenticatorRow, Evidence, GrantRow, PayeeRow, PayerRow, Source, TABLES, authenticator,
+    authenticators_of, evidence, evidences, grant, payee, payer, settlement,
 };
 
 use crate::Refusal;

@@ -48,11 +48,13 @@ pub(super) fn payee_account(payee: &PayeeId) -> AccountId {
 fn refusal(refusal: JournalRefusal) -> Refusal {
     match refusal {
         JournalRefusal::ExceedsCredits => Own::FundsShort.into(),
-        JournalRefusal::ExistsWithDifferentBody | JournalRefusal::PartlyExists | JournalRefusal::IdTwiceInChain => {
-            CoreRefusal::Conflict.into()
-        }
+        JournalRefusal::ExistsWithDifferentBody
+        | JournalRefusal::PartlyExists
+        | JournalRefusal::IdTwiceInChain => CoreRefusal::Conflict.into(),
         JournalRefusal::PendingExpired | JournalRefusal::ExpiryPassed => Own::SettledLate.into(),
-        JournalRefusal::DebitAccountNotFound | JournalRefusal::CreditAccountNotFound => Own::AccountUnknown.into(),
+        JournalRefusal::DebitAccountNotFound | JournalRefusal::CreditAccountNotFound => {
+            Own::AccountUnknown.into()
+        }
         _ => CoreRefusal::AmountInvalid.into(),
     }
 }
@@ -62,7 +64,13 @@ pub(super) fn execute(rows: &mut dyn Rows, ctx: &Ctx, chain: &[Transfer]) -> Res
 }
 
 /// Opens an account for somebody, and the house's accounts of its currency if this is their first use.
-pub(super) fn open(rows: &mut dyn Rows, ctx: &Ctx, id: AccountId, currency: Currency, limit: Limit) -> Result<(), Refusal> {
+pub(super) fn open(
+    rows: &mut dyn Rows,
+    ctx: &Ctx,
+    id: AccountId,
+    currency: Currency,
+    limit: Limit,
+) -> Result<(), Refusal> {
     for house in [House::Cash, House::Clearing, House::OfflineLoss, House::DebtsReceivable] {
         open_account(rows, ctx, &house.account(currency), currency, Limit::Unlimited(())).map_err(refusal)?;
     }
@@ -71,7 +79,12 @@ pub(super) fn open(rows: &mut dyn Rows, ctx: &Ctx, id: AccountId, currency: Curr
 }
 
 /// The two transfers that pay a payee out of a reservation; what is left of the reservation is released.
-pub(super) fn from_reservation(reservation: TransferId, payee: &PayeeId, amount: Amount, object: Hash) -> [Transfer; 2] {
+pub(super) fn from_reservation(
+    reservation: TransferId,
+    payee: &PayeeId,
+    amount: Amount,
+    object: Hash,
+) -> [Transfer; 2] {
     let (post, credit) = transfer_ids(object);
     let clearing = House::Clearing.account(amount.currency());
     [

@@ -43,7 +43,8 @@ pub(super) fn reconcile(rows: &mut dyn Rows, ctx: &Ctx, command: &Reconcile) -> 
     device.counter = command.counter;
     device.reported_at = device.reported_at.max(command.reported_at);
     AUTHENTICATORS.put(rows, &command.authenticator, &device);
-    let limits = PAYERS.get(rows, &device.payer).and_then(|row| row.limits.for_device()).ok_or(Own::AccountUnknown)?;
+    let limits =
+        PAYERS.get(rows, &device.payer).and_then(|row| row.limits.for_device()).ok_or(Own::AccountUnknown)?;
     Ok(Outcome::Reconciled(Reconciled {
         iat: ctx.at.seconds(),
         body: ReconciledBody {

@@ -11,8 +11,8 @@
 use super::commands::{Outcome, Settle, SettledOutcome};
 use super::money;
 use super::tables::{
-    AUTHENTICATORS, EVIDENCE, Evidence, GRANTS, GrantRow, PAYEES, PAYERS, PayeeRow, SETTLEMENTS, SettlementRow, Source,
-    UNSPENT,
+    AUTHENTICATORS, EVIDENCE, Evidence, GRANTS, GrantRow, PAYEES, PAYERS, PayeeRow, SETTLEMENTS,
+    SettlementRow, Source, UNSPENT,
 };
 use crate::messages::{SETTLEMENT_WINDOW_SECONDS, SKEW_SECONDS};
 use crate::{OfflinePaymentRefusal as Own, Refusal};

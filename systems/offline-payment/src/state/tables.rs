@@ -1,7 +1,5 @@
 //! The tables of system 01 (numbers 101 to 109) and how they are read from outside.
-use crate::messages::{
-    AuthenticatorId, DeviceLimits, Grant, Nonce, PayeeCertificate, PayeeId, PayerId,
-};
+use crate::messages::{AuthenticatorId, DeviceLimits, Grant, Nonce, PayeeCertificate, PayeeId, PayerId};
 use crate::state::{AccountLimits, SettledOutcome};
 use alloc::{string::String, vec::Vec};
 use symbolon_journal::{AccountId, TransferId};
@@ -13,13 +11,16 @@ use symbolon_wire::cbor_map;
 
 pub(super) const PAYERS: Table<PayerId, PayerRow> = Table::new(101, "offline-payment.payers");
 pub(super) const CODES: Table<Hash, CodeRow> = Table::new(102, "offline-payment.codes");
-pub(super) const AUTHENTICATORS: Table<AuthenticatorId, AuthenticatorRow> = Table::new(103, "offline-payment.authenticators");
+pub(super) const AUTHENTICATORS: Table<AuthenticatorId, AuthenticatorRow> =
+    Table::new(103, "offline-payment.authenticators");
 pub(super) const PAYEES: Table<PayeeId, PayeeRow> = Table::new(104, "offline-payment.payees");
 pub(super) const GRANTS: Table<Hash, GrantRow> = Table::new(105, "offline-payment.grants");
 pub(super) const NONCES: Table<Nonce, Hash> = Table::new(106, "offline-payment.nonces");
-pub(super) const SETTLEMENTS: Table<(Hash, PayeeId), SettlementRow> = Table::new(107, "offline-payment.settlements");
+pub(super) const SETTLEMENTS: Table<(Hash, PayeeId), SettlementRow> =
+    Table::new(107, "offline-payment.settlements");
 pub(super) const EVIDENCE: Table<Hash, Evidence> = Table::new(108, "offline-payment.evidence");
-pub(super) const UNSPENT: Table<(AuthenticatorId, Hash), UnixSeconds> = Table::new(109, "offline-payment.unspent");
+pub(super) const UNSPENT: Table<(AuthenticatorId, Hash), UnixSeconds> =
+    Table::new(109, "offline-payment.unspent");
 
 /// The tables of this system, (number, name).
 pub const TABLES: [(u16, &str); 9] = [
@@ -183,7 +184,11 @@ pub fn authenticator(rows: &dyn Rows, id: &AuthenticatorId) -> Option<Authentica
 
 /// The authenticators of one payer, at most `limit` of all that are enrolled being looked at.
 #[must_use]
-pub fn authenticators_of(rows: &dyn Rows, payer: &PayerId, limit: usize) -> Vec<(AuthenticatorId, AuthenticatorRow)> {
+pub fn authenticators_of(
+    rows: &dyn Rows,
+    payer: &PayerId,
+    limit: usize,
+) -> Vec<(AuthenticatorId, AuthenticatorRow)> {
     let all = AUTHENTICATORS.scan(rows, &(), None, limit);
     all.into_iter().filter(|(_, row)| row.payer == *payer).collect()
 }

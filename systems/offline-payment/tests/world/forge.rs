@@ -35,7 +35,14 @@ pub fn token_key(token: &[u8]) -> KemPublic {
 }
 
 /// HPKE in auth mode, with whatever bindings.
-pub fn seal(crypto: &dyn Crypto, to: &KemPublic, from: &KemKey, info: &[u8], aad: &[u8], plain: &[u8]) -> SealedBox {
+pub fn seal(
+    crypto: &dyn Crypto,
+    to: &KemPublic,
+    from: &KemKey,
+    info: &[u8],
+    aad: &[u8],
+    plain: &[u8],
+) -> SealedBox {
     let seed = Secret::new(crypto.sha256(&[b"forge", info, aad]).0);
     hpke::seal_auth(crypto, hpke::Suite::Aes128Gcm, to, info, aad, plain, from, &seed).unwrap().into()
 }
@@ -51,7 +58,12 @@ pub fn claims<T: Claims + Clone>(bytes: &[u8]) -> T {
 }
 
 /// The message with its claims changed, signed with this key.
-pub fn altered<T: Claims + Clone>(crypto: &dyn Crypto, bytes: &[u8], key: &SigningKey, change: impl FnOnce(&mut T)) -> Bytes {
+pub fn altered<T: Claims + Clone>(
+    crypto: &dyn Crypto,
+    bytes: &[u8],
+    key: &SigningKey,
+    change: impl FnOnce(&mut T),
+) -> Bytes {
     let mut claims = claims::<T>(bytes);
     change(&mut claims);
     signed(crypto, key, &claims)

@@ -1,5 +1,7 @@
 //! The issuer's vault in memory.
-use symbolon_keys::{Crypto, CryptoError, HashAlgorithm, KemKey, KemPublic, Signer, SigningKey, VerifyingKey, derive32};
+use symbolon_keys::{
+    Crypto, CryptoError, HashAlgorithm, KemKey, KemPublic, Signer, SigningKey, VerifyingKey, derive32,
+};
 use symbolon_offline_payment::messages::{AuthenticatorId, SealedBox};
 use symbolon_offline_payment::server::IssuerKeys;
 use symbolon_proof::hpke;
@@ -51,7 +53,8 @@ impl IssuerKeys for Issuer {
     ) -> Result<SealedBox, CryptoError> {
         let key = self.account_key(authenticator);
         let suite = hpke::Suite::Aes128Gcm;
-        hpke::seal_base(self.crypto, suite, recipient, info, &authenticator.0, key.reveal(), seed).map(Into::into)
+        hpke::seal_base(self.crypto, suite, recipient, info, &authenticator.0, key.reveal(), seed)
+            .map(Into::into)
     }
 
     fn proof_holds(&self, authenticator: &AuthenticatorId, parts: &[&[u8]], proof: &[u8; 32]) -> bool {
@@ -59,7 +62,12 @@ impl IssuerKeys for Issuer {
         self.crypto.hmac(HashAlgorithm::Sha256, key.reveal(), parts).equals(proof)
     }
 
-    fn open_for_issuer(&self, sealed: &SealedBox, info: &[u8], aad: &[u8]) -> Result<Secret<Vec<u8>>, CryptoError> {
+    fn open_for_issuer(
+        &self,
+        sealed: &SealedBox,
+        info: &[u8],
+        aad: &[u8],
+    ) -> Result<Secret<Vec<u8>>, CryptoError> {
         hpke::open_base(self.crypto, hpke::Suite::Aes128Gcm, &self.kem, info, aad, &sealed.clone().into())
     }
 }

@@ -19,13 +19,15 @@ pub use shop::Shop;
 use std::cell::Cell;
 use std::rc::Rc;
 use symbolon_journal::{AccountId, TransferId};
-use symbolon_keys::{Aead, Algorithm, Argon2Cost, Crypto, CryptoError, HashAlgorithm, RustCrypto, SigningKey, VerifyingKey};
+use symbolon_keys::{
+    Aead, Algorithm, Argon2Cost, Crypto, CryptoError, HashAlgorithm, RustCrypto, SigningKey, VerifyingKey,
+};
 use symbolon_offline_payment::authenticator::Credential;
 use symbolon_offline_payment::messages::{PayeeId, PayerId, SealedBox, VerificationRule};
 use symbolon_offline_payment::server::{Edge, IssuerKeys};
 use symbolon_offline_payment::state::{
-    self, AccountLimits, Command, Fund, InviteAuthenticator, InvitePayee, OfflinePayment, OpenAccount, Outcome,
-    SettledOutcome,
+    self, AccountLimits, Command, Fund, InviteAuthenticator, InvitePayee, OfflinePayment, OpenAccount,
+    Outcome, SettledOutcome,
 };
 use symbolon_offline_payment::{OfflinePaymentRefusal, Refusal};
 use symbolon_state::{Ctx, MemoryRows, System};
@@ -56,10 +58,24 @@ impl Crypto for Quick {
     fn hmac(&self, hash: HashAlgorithm, key: &[u8], parts: &[&[u8]]) -> Secret<Vec<u8>> {
         REAL.hmac(hash, key, parts)
     }
-    fn aead_seal(&self, aead: Aead, key: &[u8], nonce: &[u8; 12], aad: &[u8], plain: &[u8]) -> Result<Vec<u8>, CryptoError> {
+    fn aead_seal(
+        &self,
+        aead: Aead,
+        key: &[u8],
+        nonce: &[u8; 12],
+        aad: &[u8],
+        plain: &[u8],
+    ) -> Result<Vec<u8>, CryptoError> {
         REAL.aead_seal(aead, key, nonce, aad, plain)
     }
-    fn aead_open(&self, aead: Aead, key: &[u8], nonce: &[u8; 12], aad: &[u8], sealed: &[u8]) -> Result<Secret<Vec<u8>>, CryptoError> {
+    fn aead_open(
+        &self,
+        aead: Aead,
+        key: &[u8],
+        nonce: &[u8; 12],
+        aad: &[u8],
+        sealed: &[u8],
+    ) -> Result<Secret<Vec<u8>>, CryptoError> {
         REAL.aead_open(aead, key, nonce, aad, sealed)
     }
     fn ed25519_public(&self, seed: &[u8; 32]) -> [u8; 32] {
@@ -68,7 +84,12 @@ impl Crypto for Quick {
     fn ed25519_sign(&self, seed: &[u8; 32], message: &[u8]) -> [u8; 64] {
         REAL.ed25519_sign(seed, message)
     }
-    fn ed25519_verify(&self, public: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> Result<(), CryptoError> {
+    fn ed25519_verify(
+        &self,
+        public: &[u8; 32],
+        message: &[u8],
+        signature: &[u8; 64],
+    ) -> Result<(), CryptoError> {
         REAL.ed25519_verify(public, message, signature)
     }
     fn x25519_public(&self, private: &[u8; 32]) -> [u8; 32] {
@@ -77,7 +98,13 @@ impl Crypto for Quick {
     fn x25519(&self, private: &[u8; 32], public: &[u8; 32]) -> Result<Secret<[u8; 32]>, CryptoError> {
         REAL.x25519(private, public)
     }
-    fn argon2id(&self, password: &[u8], salt: &[u8], secret: &[u8], cost: Argon2Cost) -> Result<Secret<[u8; 32]>, CryptoError> {
+    fn argon2id(
+        &self,
+        password: &[u8],
+        salt: &[u8],
+        secret: &[u8],
+        cost: Argon2Cost,
+    ) -> Result<Secret<[u8; 32]>, CryptoError> {
         assert_eq!(cost, Argon2Cost::DEVICE);
         REAL.argon2id(password, salt, secret, Argon2Cost { memory_kib: 8, passes: 1 })
     }
@@ -96,6 +123,9 @@ impl Nature {
     }
     pub fn now(&self) -> UnixSeconds {
         UnixMs(self.ms.get()).seconds()
+    }
+    pub fn set(&self, ms: u64) {
+        self.ms.set(ms);
     }
     pub fn pass(&self, seconds: u64) {
         self.ms.set(self.ms.get() + seconds * 1000);
@@ -131,7 +161,14 @@ pub struct World {
 impl World {
     pub fn new(crypto: &'static dyn Crypto) -> Self {
         let nature = Nature { ms: Rc::new(Cell::new(START_MS)), draws: Rc::default() };
-        Self { crypto, issuer: Issuer::new(crypto), rows: MemoryRows::default(), nature, sequence: 0, severed: false }
+        Self {
+            crypto,
+            issuer: Issuer::new(crypto),
+            rows: MemoryRows::default(),
+            nature,
+            sequence: 0,
+            severed: false,
+        }
     }
 
     /// With a payer that has 500.00 EUR and the usual limits.
@@ -173,14 +210,30 @@ impl World {
         Ctx { at: UnixMs(self.nature.ms()), sequence: self.sequence }
     }
 
-    /// Applies a command; both audits hold afterwards.
+    /// Applies a command; both audits hold afterwards. Every command is then repeated a second later: the answer is the same but for
+    /// the time in an answer to a report, and no row changes.
     pub fn apply(&mut self, command: Command) -> Outcome {
         assert!(!self.severed, "the server was used while offline");
         let ctx = self.ctx();
         symbolon_journal::process_due(&mut self.rows, &ctx, 1000);
-        let outcome = OfflinePayment::apply(&mut self.rows, &ctx, command);
+        let outcome = OfflinePayment::apply(&mut self.rows, &ctx, command.clone());
         self.audit();
+        let before = self.rows.clone();
+        let later = Ctx { at: ctx.at.plus_ms(1000), sequence: ctx.sequence };
+        let mut again = OfflinePayment::apply(&mut self.rows, &later, command);
+        if let (Outcome::Reconciled(again), Outcome::Reconciled(first)) = (&mut again, &outcome) {
+            again.iat = first.iat;
+        }
+        assert_eq!(again, outcome, "a repeat answers what the first did");
+        assert_eq!(self.rows, before, "a repeat changes nothing");
         outcome
+    }
+
+    /// Releases the holds whose time has come.
+    pub fn due(&mut self) {
+        let ctx = self.ctx();
+        symbolon_journal::process_due(&mut self.rows, &ctx, 1000);
+        self.audit();
     }
 
     pub fn audit(&self) {
@@ -215,7 +268,14 @@ impl World {
         let hash = self.crypto.sha256(&[&code]);
         let valid_seconds = 365 * DAY;
         let name = name.to_owned();
-        self.done(Command::InvitePayee(InvitePayee { payee, name, mcc: 5411, cap, valid_seconds, code: hash }));
+        self.done(Command::InvitePayee(InvitePayee {
+            payee,
+            name,
+            mcc: 5411,
+            cap,
+            valid_seconds,
+            code: hash,
+        }));
         let key = SigningKey::from_seed(self.nature.seed());
         Shop::enrol(self, payee, key, code)
     }

@@ -2,10 +2,10 @@
 use super::{Nature, World, pin};
 use coset::cbor::value::Value;
 use symbolon_keys::{Aead, Crypto, KemKey, SigningKey, VerifyingKey, derive32};
-use symbolon_offline_payment::authenticator::{Authenticator, Env};
+use symbolon_offline_payment::authenticator::{Authenticator, Credential, Env};
 use symbolon_offline_payment::messages::{
-    ApplicationId, AuthenticatorId, PayerId, Preview, RefusedReply, Reply, Request, SealedCredential, SecondNonceRequest,
-    Status,
+    ApplicationId, AuthenticatorId, PayerId, Preview, RefusedReply, Reply, Request, SealedCredential,
+    SecondNonceRequest, Status,
 };
 use symbolon_offline_payment::payment_application::{self as application, ApplicationState};
 use symbolon_offline_payment::secure_application::{
@@ -13,8 +13,8 @@ use symbolon_offline_payment::secure_application::{
 };
 use symbolon_offline_payment::state::Outcome;
 use symbolon_offline_payment::{OfflinePaymentRefusal as Own, Refusal};
-use symbolon_state::Records;
 use symbolon_state::fake::{FakeCounter, FakeFlash, Power};
+use symbolon_state::{Counter, Records};
 use symbolon_types::{Hash, Secret};
 use symbolon_wire::cbor::{Bytes, from_slice};
 use symbolon_wire::cbor_map;
@@ -75,6 +75,32 @@ impl Phone {
         };
         phone.start().unwrap();
         phone
+    }
+
+    /// The same phone once more: flash, counter, secret, applications. What an attacker has who copies everything.
+    pub fn copy(&self) -> Self {
+        let power = Power::default();
+        let (flash, mut counter) = (FakeFlash::new(&power), FakeCounter::new(&power));
+        flash.put_back(&self.flash.image());
+        counter.advance(self.counter.value().unwrap()).unwrap();
+        let mut copy = Self {
+            crypto: self.crypto,
+            nature: self.nature.clone(),
+            server: self.server,
+            power,
+            flash,
+            counter,
+            secret: self.secret.clone(),
+            machine: None,
+            started_ms: 0,
+            sender: self.sender.clone(),
+            wallet: self.wallet.clone(),
+            application: self.application.clone(),
+            heard: Vec::new(),
+            enrolled_with: self.enrolled_with.clone(),
+        };
+        copy.start().unwrap();
+        copy
     }
 
     pub fn env(&self) -> Env<'static> {
@@ -141,7 +167,13 @@ impl Phone {
         let open = |record: &Vec<u8>| {
             let sealed: SealedState = from_slice(record).unwrap();
             let aad = sealed.counter.to_be_bytes();
-            let opened = self.crypto.aead_open(Aead::Aes256Gcm, key.reveal(), &sealed.nonce, &aad, &sealed.ciphertext.0);
+            let opened = self.crypto.aead_open(
+                Aead::Aes256Gcm,
+                key.reveal(),
+                &sealed.nonce,
+                &aad,
+                &sealed.ciphertext.0,
+            );
             opened.unwrap().reveal().clone()
         };
         records.iter().map(open).collect()
@@ -150,8 +182,12 @@ impl Phone {
     /// The private keys of the pool, as the newest state on the flash holds them: field 7, a list of {1, 2, 3: key, 4}.
     pub fn nonce_keys(&self) -> Vec<[u8; 32]> {
         let newest = self.states().pop().unwrap();
-        let Value::Map(fields) = coset::cbor::de::from_reader(newest.as_slice()).unwrap() else { panic!("no map") };
-        let field = |fields: &[(Value, Value)], key: i64| fields.iter().find(|(at, _)| *at == Value::from(key)).unwrap().1.clone();
+        let Value::Map(fields) = coset::cbor::de::from_reader(newest.as_slice()).unwrap() else {
+            panic!("no map")
+        };
+        let field = |fields: &[(Value, Value)], key: i64| {
+            fields.iter().find(|(at, _)| *at == Value::from(key)).unwrap().1.clone()
+        };
         let pool = field(&fields, 7).into_array().unwrap();
         let key = |nonce: &Value| field(nonce.as_map().unwrap(), 3).into_bytes().unwrap().try_into().unwrap();
         pool.iter().map(key).collect()
@@ -175,8 +211,12 @@ impl Phone {
 
     /// Hands an enrolment in, with this PIN as the first credential.
     pub fn complete(&mut self, enrolment: Bytes, digits: &str) -> Result<(), Refusal> {
+        self.complete_with(enrolment, &pin(digits))
+    }
+
+    pub fn complete_with(&mut self, enrolment: Bytes, credential: &Credential) -> Result<(), Refusal> {
         let (kem, seed) = (self.status().kem, self.nature.seed());
-        let message = first_credential(self.crypto, &kem, enrolment, &pin(digits), &self.sender, &seed)?;
+        let message = first_credential(self.crypto, &kem, enrolment, credential, &self.sender, &seed)?;
         self.done(Request::CompleteEnrolment(message))
     }
 
@@ -192,7 +232,8 @@ impl Phone {
 
     pub fn pair_application(&mut self) {
         let kem = self.status().kem;
-        let message = application::pairing(self.crypto, &self.application, &kem, &self.nature.seed()).unwrap();
+        let message =
+            application::pairing(self.crypto, &self.application, &kem, &self.nature.seed()).unwrap();
         self.done(Request::PairPaymentApplication(message)).unwrap();
     }
 
@@ -237,7 +278,12 @@ impl Phone {
         password.otp
     }
 
-    pub fn second_request(&mut self, offer: &AwaitCredential, challenge: &Bytes, otp: String) -> SecondNonceRequest {
+    pub fn second_request(
+        &mut self,
+        offer: &AwaitCredential,
+        challenge: &Bytes,
+        otp: String,
+    ) -> SecondNonceRequest {
         let token = offer.token(self.crypto);
         let (application, random) = (self.application.application, self.nature.random16());
         SecondNonceRequest { token, challenge: challenge.clone(), application, random, otp }
@@ -251,7 +297,15 @@ impl Phone {
     }
 
     pub fn seal(&self, offer: AwaitCredential, digits: &str) -> (AwaitObject, SealedCredential) {
-        offer.enter(self.crypto, pin(digits), &self.sender, offline(), &self.nature.seed()).unwrap()
+        self.seal_with(offer, pin(digits))
+    }
+
+    pub fn seal_with(
+        &self,
+        offer: AwaitCredential,
+        credential: Credential,
+    ) -> (AwaitObject, SealedCredential) {
+        offer.enter(self.crypto, credential, &self.sender, offline(), &self.nature.seed()).unwrap()
     }
 
     pub fn authorise(&mut self, sealed: &SealedCredential) -> Result<Bytes, RefusedReply> {
@@ -259,7 +313,11 @@ impl Phone {
     }
 
     /// A sealed credential for a challenge, with a second nonce where the grant asks for one.
-    pub fn sealed(&mut self, challenge: &Bytes, digits: &str) -> Result<(AwaitObject, SealedCredential), Refusal> {
+    pub fn sealed(
+        &mut self,
+        challenge: &Bytes,
+        digits: &str,
+    ) -> Result<(AwaitObject, SealedCredential), Refusal> {
         let mut offer = self.offer(challenge)?;
         if offer.needs_otp() {
             let second = self.second(&offer, challenge)?;

@@ -22,7 +22,9 @@ impl Shop {
         let payee = Payee { crypto: world.crypto, key: &key };
         let request = payee.request(code).unwrap();
         let command = world.edge().open_payee_request(&request.0).unwrap();
-        let Outcome::PayeeEnrolled(certificate) = world.apply(command) else { panic!("the payee was refused") };
+        let Outcome::PayeeEnrolled(certificate) = world.apply(command) else {
+            panic!("the payee was refused")
+        };
         let certificate = world.edge().seal_certificate(&certificate).unwrap();
         let state = Payee { crypto: world.crypto, key: &key }.enrolled(world.server(), certificate).unwrap();
         Self { crypto: world.crypto, nature: world.nature.clone(), id, key, state }

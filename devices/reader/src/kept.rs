@@ -1,0 +1,55 @@
+//! One value that lasts: written whole at every change, durable before the change is true.
+use crate::Failure;
+use symbolon_offline_payment::OfflinePaymentRefusal;
+use symbolon_state::{Flash, Records};
+use symbolon_wire::cbor::{Cbor, from_slice, to_vec};
+
+/// Above this many bytes in a bank the value moves to the other bank.
+const COMPACT_ABOVE: usize = 256 * 1024;
+
+/// A value on a flash.
+pub struct Kept<T, F> {
+    records: Records<F>,
+    value: T,
+}
+
+impl<T: Cbor, F: Flash> Kept<T, F> {
+    /// Opens the store; on an empty one the value is `blank`'s, kept at once.
+    ///
+    /// # Errors
+    /// STORE_FAILED when the medium fails or its last record is no such value; what `blank` fails with.
+    pub fn open(flash: F, blank: impl FnOnce() -> Result<T, Failure>) -> Result<Self, Failure> {
+        let (records, found) = Records::open(flash)?;
+        match found.last() {
+            Some(last) => {
+                let value = from_slice(last).map_err(|_| OfflinePaymentRefusal::StoreFailed)?;
+                Ok(Self { records, value })
+            }
+            None => {
+                let mut made = Self { records, value: blank()? };
+                made.records.append(&to_vec(&made.value))?;
+                Ok(made)
+            }
+        }
+    }
+
+    /// The value.
+    pub fn get(&self) -> &T {
+        &self.value
+    }
+
+    /// Makes `next` the value: durable first, then true.
+    ///
+    /// # Errors
+    /// STORE_FAILED; the value is then what it was, and the store does no more until it is opened again.
+    pub fn put(&mut self, next: T) -> Result<(), Failure> {
+        let record = to_vec(&next);
+        if self.records.bytes_used() > COMPACT_ABOVE {
+            self.records.compact(std::iter::once(record.as_slice()))?;
+        } else {
+            self.records.append(&record)?;
+        }
+        self.value = next;
+        Ok(())
+    }
+}

@@ -1,0 +1,30 @@
+//! What the reader keeps.
+use symbolon_offline_payment::{Refusal, payee::PayeeState};
+use symbolon_types::{Hash, Secret, UnixSeconds};
+use symbolon_wire::{cbor::Bytes, cbor_map};
+
+cbor_map! {
+    /// An object that the server has refused.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct RefusedUpload {
+        /// The object's id.
+        1 => object: Hash,
+        /// Why.
+        2 => refusal: Refusal,
+    }
+
+    /// What the reader keeps.
+    #[derive(Clone, Debug)]
+    pub struct ReaderState {
+        /// The seed of the payee's signing key (Ed25519).
+        1 => seed: Secret<[u8; 32]>,
+        /// Certificate, open challenges and accepted objects, from enrolment on.
+        2 => payee: Option<PayeeState>,
+        /// The highest time known: a clock that shows less has lost it.
+        3 => time: UnixSeconds,
+        /// What the server has refused; it is uploaded again each time.
+        4 => refused: Vec<RefusedUpload>,
+        /// The challenge that was asked last.
+        5 => last: Option<Bytes>,
+    }
+}

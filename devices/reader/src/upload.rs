@@ -1,0 +1,69 @@
+//! Uploading, online: every accepted object that the server has not settled, oldest first.
+use crate::{Failure, Node, Reader, RefusedUpload, Witness};
+use symbolon_offline_payment::{
+    OfflinePaymentRefusal as Own, Refusal,
+    payee::Accepted,
+    state::SettledOutcome,
+};
+use symbolon_state::Flash;
+use symbolon_transport::TransportError;
+use symbolon_types::Hash;
+use symbolon_wire::cbor::{from_slice, to_vec};
+
+/// What the server answered for one object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uploaded {
+    /// The object's id.
+    pub object: Hash,
+    /// Settled, or refused.
+    pub answer: Result<SettledOutcome, Refusal>,
+}
+
+impl<F: Flash> Reader<F> {
+    /// Uploads what is not settled. Each answer is kept before the next object is sent, so that whatever ends this early, the next upload
+    /// goes on after it; the server answers a repeat as it did the first time.
+    ///
+    /// # Errors
+    /// NOT_ENROLLED, STORE_FAILED; [`Failure::Transport`] when the server cannot be reached. What it refuses is in the answers.
+    pub fn upload(&mut self, node: &Node, witness: &mut Witness<'_>) -> Result<Vec<Uploaded>, Failure> {
+        let payee = self.payee_state()?;
+        let waiting = payee.accepted.into_iter().filter(|accepted| !accepted.settled);
+        (1..).zip(waiting).map(|(number, accepted)| self.upload_one(node, number, &accepted, witness)).collect()
+    }
+
+    fn upload_one(
+        &mut self,
+        node: &Node,
+        number: u32,
+        accepted: &Accepted,
+        witness: &mut Witness<'_>,
+    ) -> Result<Uploaded, Failure> {
+        let body = to_vec(&accepted.settlement);
+        witness(&format!("settlement-{number}"), &body);
+        let object = accepted.id;
+        let answer = match node.post("settlements", &body) {
+            Ok(answer) => {
+                witness(&format!("settled-{number}"), &answer.0);
+                Ok(from_slice::<SettledOutcome>(&answer.0).map_err(|_| TransportError::Protocol)?)
+            }
+            Err(Failure::Refused(refusal)) => Err(refusal),
+            Err(failure) => return Err(failure),
+        };
+        if answer.as_ref().is_ok_and(|outcome| outcome.object != object) {
+            return Err(TransportError::Protocol.into());
+        }
+        self.answered(object, answer.err())?;
+        Ok(Uploaded { object, answer })
+    }
+
+    fn answered(&mut self, object: Hash, refused: Option<Refusal>) -> Result<(), Failure> {
+        let mut payee = self.payee_state()?;
+        let known = payee.accepted.iter_mut().find(|accepted| accepted.id == object);
+        known.ok_or(Own::ChallengeUnknown)?.settled = refused.is_none();
+        self.keep(|state| {
+            state.payee = Some(payee);
+            state.refused.retain(|known| known.object != object);
+            state.refused.extend(refused.map(|refusal| RefusedUpload { object, refusal }));
+        })
+    }
+}
