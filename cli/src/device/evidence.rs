@@ -14,7 +14,8 @@ impl Evidence {
     pub fn of(flags: &mut Flags) -> Result<Self, Failure> {
         let dir = flags.optional("evidence").map(PathBuf::from);
         if let Some(dir) = &dir {
-            fs::create_dir_all(dir).map_err(|error| Failure::Misuse(format!("{}: {error}", dir.display())))?;
+            fs::create_dir_all(dir)
+                .map_err(|error| Failure::Misuse(format!("{}: {error}", dir.display())))?;
         }
         Ok(Self { dir, failed: None })
     }

@@ -52,7 +52,8 @@ fn prefetch(mut flags: Flags, at: &At, evidence: &mut Evidence) -> Result<Value,
     let count = flags.number("count")?.unwrap_or(COUNT_USUAL);
     flags.end()?;
     let mut phone = at.open()?;
-    let added = phone.prefetch(&node, count, &mut |name, bytes| evidence.write(name, bytes)).map_err(failed)?;
+    let added =
+        phone.prefetch(&node, count, &mut |name, bytes| evidence.write(name, bytes)).map_err(failed)?;
     Ok(json!({ "added": added, "granted": phone.status().map_err(failed)?.granted }))
 }
 
@@ -78,7 +79,8 @@ fn pay(mut flags: Flags, at: &At, evidence: &mut Evidence) -> Result<Value, Fail
     let witness = &mut |name: &str, bytes: &[u8]| evidence.write(name, bytes);
     let last = last_call(node.as_ref());
     let held = if resume {
-        let entry: Option<&mut symbolon_phone::Entry<'_>> = if typed.is_some() { Some(&mut entry) } else { None };
+        let entry: Option<&mut symbolon_phone::Entry<'_>> =
+            if typed.is_some() { Some(&mut entry) } else { None };
         phone.resume(&mut *way.open()?, entry, last, witness)
     } else {
         phone.pay(&mut *way.open()?, &mut entry, last, witness)
@@ -136,7 +138,8 @@ impl Way {
         if !self.apdu {
             return Ok(Box::new(QrLink::new(&self.at, self.timeout)));
         }
-        let link = ApduLink::open(&self.at, self.timeout).map_err(|error| Failure::Misuse(error.to_string()))?;
+        let link =
+            ApduLink::open(&self.at, self.timeout).map_err(|error| Failure::Misuse(error.to_string()))?;
         Ok(Box::new(link))
     }
 }
@@ -154,7 +157,9 @@ fn failed(failure: symbolon_phone::Failure) -> Failure {
     use symbolon_phone::Failure as From;
     show::failure(match failure {
         From::Refused { refusal, attempts_left: None } => Ok((refusal.refused(), json!({}))),
-        From::Refused { refusal, attempts_left } => Ok((refusal.refused(), json!({ "attempts_left": attempts_left }))),
+        From::Refused { refusal, attempts_left } => {
+            Ok((refusal.refused(), json!({ "attempts_left": attempts_left })))
+        }
         From::Transport(error) => Err(error),
     })
 }

@@ -41,7 +41,8 @@ fn enrol(mut flags: Flags, store: PathBuf, evidence: &mut Evidence) -> Result<Va
     let key = key.ok_or_else(|| Failure::Misuse("--server-key is missing".into()))?;
     flags.end()?;
     let mut reader = Reader::open(&store).map_err(failed)?;
-    let body = reader.enrol(&node, key, code, &mut |name, bytes| evidence.write(name, bytes)).map_err(failed)?;
+    let body =
+        reader.enrol(&node, key, code, &mut |name, bytes| evidence.write(name, bytes)).map_err(failed)?;
     Ok(json!({
         "payee": body.payee.to_string(), "name": body.name, "mcc": body.mcc, "cap": show::amount(body.cap),
     }))
@@ -91,7 +92,9 @@ fn uploaded(uploaded: &Uploaded) -> Value {
                 Source::Loss => "offline-loss",
             },
         }),
-        Err(refusal) => json!({ "object": object, "settled": false, "refusal": show::refusal(refusal.refused()) }),
+        Err(refusal) => {
+            json!({ "object": object, "settled": false, "refusal": show::refusal(refusal.refused()) })
+        }
     }
 }
 
@@ -120,8 +123,8 @@ fn status(flags: Flags, store: PathBuf) -> Result<Value, Failure> {
 fn amount(flags: &mut Flags) -> Result<Amount, Failure> {
     let minor = flags.number("amount")?.ok_or_else(|| Failure::Misuse("--amount is missing".into()))?;
     let code = flags.required("currency")?;
-    let currency =
-        Currency::from_alpha(&code).ok_or_else(|| Failure::Misuse(format!("--currency: `{code}` is not known")))?;
+    let currency = Currency::from_alpha(&code)
+        .ok_or_else(|| Failure::Misuse(format!("--currency: `{code}` is not known")))?;
     Amount::new(minor, currency).map_err(|_| CoreRefusal::AmountInvalid.refused().into())
 }
 

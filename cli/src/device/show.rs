@@ -7,7 +7,8 @@ use symbolon_types::{Amount, Refused};
 
 /// A report whose plain lines are its fields.
 pub fn report(value: Value) -> Report {
-    let text = value.as_object().into_iter().flatten().map(|(name, value)| format!("{name}: {}\n", line(value)));
+    let text =
+        value.as_object().into_iter().flatten().map(|(name, value)| format!("{name}: {}\n", line(value)));
     Report { text: text.collect(), json: value }
 }
 
@@ -16,9 +17,11 @@ fn line(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Array(items) if items.is_empty() => "none".into(),
         Value::Array(items) => items.iter().map(|item| format!("\n  {}", line(item))).collect(),
-        Value::Object(fields) => {
-            fields.iter().map(|(name, value)| format!("{name} {}", line(value))).collect::<Vec<_>>().join(", ")
-        }
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| format!("{name} {}", line(value)))
+            .collect::<Vec<_>>()
+            .join(", "),
         other => other.to_string(),
     }
 }

@@ -156,13 +156,16 @@ impl Walk<'_> {
             .world
             .post(&format!("/v1/offline-payment/accounts/{}/invitations", self.payer), &json!({}))?;
         let (code, pin) = (text(&invited, "code")?, format!("@{}", self.world.at("pin")));
+        let mut enrolled = String::new();
         steps.step("1.1", "the phone launches its secure application, which enrols with the authenticator", || {
             let said =
                 self.phone_held("phone", "enrol", &["enrol", "--server", &http, "--code", &code, "--pin", &pin])?;
+            enrolled = text(&said, "authenticator")?;
             let machine = self.authenticator.as_ref().map(Process::id);
             Ok(json!({ "phone": said, "authenticator_process": machine, "tour_process": std::process::id() }))
         })?;
         checks::throwaway_authenticator_key(self.world)?;
+        self.world.write_account_key(&enrolled)?;
         let count = NONCES.to_string();
         let mut granted = Value::Null;
         steps.step("1.2", "it gets nonce tokens from the authenticator, over a socket", || {

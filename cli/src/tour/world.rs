@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use symbolon_transport::entropy::seed;
 use symbolon_transport::http::HttpClient;
-use symbolon_types::{Secret, hex_lower};
-use symbolon_vault::{SoftwareVault, Unlock, VaultKeys};
+use symbolon_keys::{RustCrypto, derive32};
+use symbolon_types::{Secret, hex_lower, hex_parse};
+use symbolon_vault::{ACCOUNT_LABEL, SoftwareVault, Unlock, VaultKeys};
 
 /// A folder, a platform, an operator.
 pub struct World {
@@ -18,6 +19,7 @@ pub struct World {
     requests: u64,
     network: String,
     kept: bool,
+    account_master: Option<Secret<[u8; 32]>>,
 }
 
 impl World {
@@ -27,7 +29,7 @@ impl World {
         let name = format!("symbolon-tour-{}", hex_lower(&random.reveal()[..4]));
         let path = std::env::temp_dir().join(name);
         let evidence = evidence.unwrap_or_else(|| path.join("evidence"));
-        let world = Self {
+        let mut world = Self {
             path,
             evidence,
             platform: None,
@@ -36,26 +38,39 @@ impl World {
             requests: 0,
             network: "a platform that was stopped".into(),
             kept: false,
+            account_master: None,
         };
         for folder in
             [world.path.clone(), world.platform_folder(), world.evidence.clone(), world.path.join("glass")]
         {
             std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         }
+        if std::fs::read_dir(&world.evidence).is_ok_and(|mut found| found.next().is_some()) {
+            return Err(format!("--evidence: {} is not empty", world.evidence.display()));
+        }
         world.make_vault()?;
         Ok(world)
     }
 
-    fn make_vault(&self) -> Result<(), Fault> {
+    fn make_vault(&mut self) -> Result<(), Fault> {
         let entropy = seed().map_err(|error| error.to_string())?;
         let key = seed().map_err(|error| error.to_string())?;
         let keys = VaultKeys::from_entropy(&entropy);
         self.write("throwaway-issuer-kem-private", keys.issuer_kem.private().reveal())?;
+        self.account_master = Some(keys.account_master.clone());
         let key_file = self.platform_folder().join("vault.key");
         symbolon_vault::create_key_file(&key_file, &key).map_err(|error| format!("vault: {error}"))?;
         SoftwareVault::create(&self.platform_folder().join("vault"), &Unlock::KeyFile(key_file), &entropy)
             .map_err(|error| format!("vault: {error}"))?;
         Ok(())
+    }
+
+    /// Puts the throwaway account key of an authenticator into the evidence, so that others can make credential proofs anew.
+    pub fn write_account_key(&self, authenticator: &str) -> Result<(), Fault> {
+        let id = hex_parse(authenticator).ok_or_else(|| format!("{authenticator} is no id"))?;
+        let master = self.account_master.as_ref().ok_or("the vault was not made")?;
+        let key = derive32(&RustCrypto, master.reveal(), ACCOUNT_LABEL.as_bytes(), &[&id]);
+        self.write("throwaway-account-key", key.reveal())
     }
 
     /// The tour's folder.

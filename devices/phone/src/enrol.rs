@@ -2,13 +2,13 @@
 //! repeated: after a death in the middle the same code leads on.
 use crate::{Failure, Node, Phone, Witness, phone::CRYPTO};
 use symbolon_keys::VerifyingKey;
+use symbolon_offline_payment::OfflinePaymentRefusal as Own;
 use symbolon_offline_payment::{
     authenticator::Credential,
     messages::{AuthenticatorId, Request},
     payment_application::pairing,
     secure_application::{Wallet, first_credential},
 };
-use symbolon_offline_payment::OfflinePaymentRefusal as Own;
 use symbolon_state::Flash;
 use symbolon_transport::entropy;
 use symbolon_wire::cbor::to_vec;

@@ -36,7 +36,9 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused { refusal, attempts_left: None } => refusal.fmt(f),
-            Self::Refused { refusal, attempts_left: Some(left) } => write!(f, "{refusal} ({left} attempts left)"),
+            Self::Refused { refusal, attempts_left: Some(left) } => {
+                write!(f, "{refusal} ({left} attempts left)")
+            }
             Self::Transport(error) => error.fmt(f),
         }
     }

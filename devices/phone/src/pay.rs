@@ -9,6 +9,7 @@ use crate::{
     Failure, HeldPayment, PayeeLink, Phone, Underway, Witness,
     phone::{CRYPTO, random16},
 };
+use symbolon_keys::Crypto;
 use symbolon_offline_payment::{
     OfflinePaymentRefusal as Own, Refusal,
     authenticator::Credential,
@@ -16,7 +17,6 @@ use symbolon_offline_payment::{
     payment_application::{self, launch},
     secure_application::{AwaitCredential, GrantedNonce, LastCall, Offline, Wallet, lost_network},
 };
-use symbolon_keys::Crypto;
 use symbolon_state::Flash;
 use symbolon_transport::entropy;
 use symbolon_types::{CoreRefusal, Hash};
@@ -50,10 +50,9 @@ impl<F: Flash> Phone<F> {
         self.recover()?;
         let challenge = Bytes(link.challenge()?);
         witness("challenge", &challenge.0);
-        let preview = self.authenticator.preview(&challenge)?;
-        let held = match self.held(preview.transaction) {
+        let held = match self.held(&challenge) {
             Some(held) => held,
-            None => self.make(challenge, preview, entry, lost, witness)?,
+            None => self.make(challenge, entry, lost, witness)?,
         };
         self.present(held, link, witness)
     }
@@ -61,11 +60,11 @@ impl<F: Flash> Phone<F> {
     fn make(
         &mut self,
         challenge: Bytes,
-        preview: Preview,
         entry: &mut Entry<'_>,
         lost: Offline,
         witness: &mut Witness<'_>,
     ) -> Result<HeldPayment, Failure> {
+        let preview = self.authenticator.preview(&challenge)?;
         let (begun, waiting) = self.begin(challenge, preview)?;
         let answer = self.seal(waiting, &begun.challenge, entry, lost, witness).and_then(|sealed| {
             let object = self.authenticator.message(&Request::Authorise(sealed.message))?;

@@ -1,9 +1,5 @@
 //! The phone with its two stores, and what every action of it begins with.
-use crate::{
-    AuthenticatorClient, Failure, HeldPayment, Underway,
-    kept::Kept,
-    state::SecureState,
-};
+use crate::{AuthenticatorClient, Failure, HeldPayment, Underway, kept::Kept, state::SecureState};
 use std::path::Path;
 use symbolon_keys::{Crypto, KemKey, RustCrypto, VerifyingKey};
 use symbolon_offline_payment::{
@@ -12,7 +8,7 @@ use symbolon_offline_payment::{
 };
 use symbolon_state::Flash;
 use symbolon_transport::{TransportError, entropy, store::FileFlash};
-use symbolon_types::{Hash, Secret};
+use symbolon_types::Secret;
 use symbolon_wire::cbor::Bytes;
 
 /// Is given the exact bytes of what is exchanged, by name.
@@ -101,9 +97,9 @@ impl<F: Flash> Phone<F> {
         Ok(held)
     }
 
-    /// The payment of this transaction, if its object was made.
-    pub(crate) fn held(&self, transaction: Hash) -> Option<HeldPayment> {
-        self.payments().iter().find(|held| held.payment.preview.transaction == transaction).cloned()
+    /// The payment of this challenge, if its object was made.
+    pub(crate) fn held(&self, challenge: &Bytes) -> Option<HeldPayment> {
+        self.payments().iter().find(|held| held.challenge == *challenge).cloned()
     }
 }
 

@@ -39,23 +39,29 @@ impl<F: Flash> Phone<F> {
     ) -> Result<HeldPayment, Failure> {
         let (challenge, object) = (held.challenge.0.clone(), held.payment.object.0.clone());
         let mut result = held;
-        link.hand_over(&challenge, &object, &mut |receipt| {
-            match result.payment.clone().receipt(CRYPTO, &challenge, receipt.into()) {
-                Ok(payment) => {
-                    result.payment = payment;
-                    witness("receipt", receipt);
-                    self.receipted(&result).map(|()| true)
-                }
-                Err(refusal) if is_another(refusal) => Ok(false),
-                Err(refusal) => Err(refusal.into()),
+        link.hand_over(&challenge, &object, &mut |receipt| match result.payment.clone().receipt(
+            CRYPTO,
+            &challenge,
+            receipt.into(),
+        ) {
+            Ok(payment) => {
+                result.payment = payment;
+                witness("receipt", receipt);
+                self.receipted(&result).map(|()| true)
             }
+            Err(refusal) if is_another(refusal) => Ok(false),
+            Err(refusal) => Err(refusal.into()),
         })?;
         Ok(result)
     }
 
     fn receipted(&mut self, paid: &HeldPayment) -> Result<(), Failure> {
         self.keep(|state| {
-            state.payments.iter_mut().filter(|held| held.token == paid.token).for_each(|held| *held = paid.clone());
+            state
+                .payments
+                .iter_mut()
+                .filter(|held| held.token == paid.token)
+                .for_each(|held| *held = paid.clone());
         })
     }
 }
@@ -67,4 +73,3 @@ fn is_another(refusal: Refusal) -> bool {
         Refusal::Core(CoreRefusal::Malformed | CoreRefusal::BadSignature) | Refusal::Own(Own::WrongPayee)
     )
 }
-

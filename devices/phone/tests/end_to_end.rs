@@ -3,7 +3,9 @@
 mod world;
 
 use std::{path::Path, thread, time::Duration};
-use symbolon_offline_payment::{OfflinePaymentRefusal as Own, Refusal, secure_application::LastCall, state::Source};
+use symbolon_offline_payment::{
+    OfflinePaymentRefusal as Own, Refusal, secure_application::LastCall, state::Source,
+};
 use symbolon_phone::{Failure, last_call};
 use symbolon_reader::{PayerLink, Reader};
 use symbolon_transport::{TransportError, store::FileFlash};
@@ -65,7 +67,10 @@ fn whole_payment(transport: &Transport) {
     let settled = upload(&mut reader, &server);
     assert_eq!(settled.len(), 1);
     let outcome = settled[0].answer.unwrap();
-    assert_eq!((outcome.object, outcome.amount, outcome.source), (paid.payment.id, eur(450), Source::Reservation));
+    assert_eq!(
+        (outcome.object, outcome.amount, outcome.source),
+        (paid.payment.id, eur(450), Source::Reservation)
+    );
     assert_eq!(upload(&mut reader, &server), [], "settled once");
     assert_eq!(server.bank().credited(1), 450);
     assert_eq!(phone.status().unwrap().authenticator.objects, 1);
@@ -96,7 +101,11 @@ fn with_a_network_the_offline_steps_are_refused() {
     assert_eq!(last, LastCall::Answered);
     let paid = phone.pay(&mut link, &mut |_| Ok(pin(PIN)), last, &mut ignore);
     assert_eq!(refused(paid), Some(Refusal::Own(Own::Online)));
-    assert_eq!(pay(&mut phone, &mut link, PIN), Err(Failure::Transport(TransportError::Timeout)), "nobody asks");
+    assert_eq!(
+        pay(&mut phone, &mut link, PIN),
+        Err(Failure::Transport(TransportError::Timeout)),
+        "nobody asks"
+    );
 }
 
 #[test]
@@ -142,7 +151,11 @@ fn a_wrong_pin_costs_an_attempt_and_no_nonce() {
         assert_eq!(wrong, Err(Failure::Refused { refusal, attempts_left: Some(2) }));
         assert_eq!(phone.status().unwrap().granted, 1, "the nonce is back");
         let at_once = pay(&mut phone, &mut *Transport::Apdu.payer(dir.path()), PIN);
-        assert_eq!(refused(at_once), Some(Refusal::Core(CoreRefusal::Busy)), "after a wrong one the next waits");
+        assert_eq!(
+            refused(at_once),
+            Some(Refusal::Core(CoreRefusal::Busy)),
+            "after a wrong one the next waits"
+        );
         thread::sleep(Duration::from_millis(1100));
         pay(&mut phone, &mut *Transport::Apdu.payer(dir.path()), PIN).unwrap();
         charging.join().unwrap()
@@ -191,7 +204,9 @@ fn an_upload_goes_on_after_a_refusal_and_after_a_death() {
     let mut reader = shop(dir.path(), &server, 1);
     for _ in 0..3 {
         thread::scope(|scope| {
-            scope.spawn(|| reader.charge(&mut *Transport::Apdu.payee(dir.path(), SOON), eur(10), &mut ignore).unwrap());
+            scope.spawn(|| {
+                reader.charge(&mut *Transport::Apdu.payee(dir.path(), SOON), eur(10), &mut ignore).unwrap()
+            });
             pay(&mut phone, &mut *Transport::Apdu.payer(dir.path()), PIN).unwrap();
         });
     }
@@ -220,7 +235,9 @@ fn a_lost_phone_gets_no_more_nonces_and_the_pin_is_in_no_file() {
     let mut reader = shop(dir.path(), &server, 1);
     let mut exchanged = Vec::new();
     thread::scope(|scope| {
-        scope.spawn(|| reader.charge(&mut *Transport::Qr.payee(dir.path(), SOON), eur(10), &mut ignore).unwrap());
+        scope.spawn(|| {
+            reader.charge(&mut *Transport::Qr.payee(dir.path(), SOON), eur(10), &mut ignore).unwrap()
+        });
         let mut witness = |_: &str, bytes: &[u8]| exchanged.push(bytes.to_vec());
         let mut entry = |_: &_| Ok(pin(PIN));
         let mut link = Transport::Qr.payer(dir.path());

@@ -61,7 +61,11 @@ impl<F: Flash> Reader<F> {
     ///
     /// # Errors
     /// NOT_FOUND when nothing was ever asked; else as [`Reader::charge`].
-    pub fn resume(&mut self, link: &mut dyn PayerLink, witness: &mut Witness<'_>) -> Result<Charged, Failure> {
+    pub fn resume(
+        &mut self,
+        link: &mut dyn PayerLink,
+        witness: &mut Witness<'_>,
+    ) -> Result<Charged, Failure> {
         let challenge = self.state().last.clone().ok_or(CoreRefusal::NotFound)?;
         self.await_object(link, &challenge, witness)
     }
@@ -102,7 +106,10 @@ impl<F: Flash> Reader<F> {
         let (next, _) = Payee { crypto: CRYPTO, key: &key }.accept(self.payee_state()?, object, now)?;
         let id = Raw(object).parse::<SecureObject>()?;
         let paid = &id.danger_unverified().body;
-        let known = next.accepted.iter().find(|accepted| accepted.token == paid.token && accepted.settlement.object.0 == object);
+        let known = next
+            .accepted
+            .iter()
+            .find(|accepted| accepted.token == paid.token && accepted.settlement.object.0 == object);
         let accepted = known.ok_or(Own::ChallengeUnknown)?.clone();
         if accepted.settlement.challenge != *challenge {
             return Err(Own::ChallengeUnknown.into());

@@ -16,9 +16,5 @@ pub trait PayerLink {
     ///
     /// # Errors
     /// What `take` fails with; [`Failure::Transport`] when time is up, or the receipt did not reach the payer.
-    fn charge(
-        &mut self,
-        challenge: &[u8],
-        take: &mut Take<'_>,
-    ) -> Result<(), Failure>;
+    fn charge(&mut self, challenge: &[u8], take: &mut Take<'_>) -> Result<(), Failure>;
 }

@@ -1,9 +1,7 @@
 //! Uploading, online: every accepted object that the server has not settled, oldest first.
 use crate::{Failure, Node, Reader, RefusedUpload, Witness};
 use symbolon_offline_payment::{
-    OfflinePaymentRefusal as Own, Refusal,
-    payee::Accepted,
-    state::SettledOutcome,
+    OfflinePaymentRefusal as Own, Refusal, payee::Accepted, state::SettledOutcome,
 };
 use symbolon_state::Flash;
 use symbolon_transport::TransportError;
@@ -28,7 +26,10 @@ impl<F: Flash> Reader<F> {
     pub fn upload(&mut self, node: &Node, witness: &mut Witness<'_>) -> Result<Vec<Uploaded>, Failure> {
         let payee = self.payee_state()?;
         let waiting = payee.accepted.into_iter().filter(|accepted| !accepted.settled);
-        (1..).zip(waiting).map(|(number, accepted)| self.upload_one(node, number, &accepted, witness)).collect()
+        (1..)
+            .zip(waiting)
+            .map(|(number, accepted)| self.upload_one(node, number, &accepted, witness))
+            .collect()
     }
 
     fn upload_one(

@@ -81,8 +81,7 @@ impl Shared {
                 return Some(found);
             }
             let left = deadline.left()?;
-            exchange =
-                self.changed.wait_timeout(exchange, left).unwrap_or_else(PoisonError::into_inner).0;
+            exchange = self.changed.wait_timeout(exchange, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }

@@ -47,7 +47,9 @@ impl PayeeLink for QrLink {
                 // A receipt of an earlier payment is still on the screen.
                 Ok(_) => {}
                 // Time is up, or what is there at the end cannot be read: then there is no receipt.
-                Err(TransportError::Timeout | TransportError::Unreadable | TransportError::Parts(_)) => return Ok(false),
+                Err(TransportError::Timeout | TransportError::Unreadable | TransportError::Parts(_)) => {
+                    return Ok(false);
+                }
                 Err(error) => return Err(error.into()),
             }
             if !self.deadline.pause(LOOK_AGAIN) {

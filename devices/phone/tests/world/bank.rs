@@ -1,14 +1,16 @@
 //! The issuer: keys in memory, tables in memory, system 01's own server code.
 use symbolon_journal::{AccountId, TransferId};
 use symbolon_keys::{
-    Crypto, CryptoError, HashAlgorithm, KemKey, KemPublic, RustCrypto, Signer, SigningKey, VerifyingKey, derive32,
+    Crypto, CryptoError, HashAlgorithm, KemKey, KemPublic, RustCrypto, Signer, SigningKey, VerifyingKey,
+    derive32,
 };
 use symbolon_offline_payment::{
     Refusal,
     messages::{AuthenticatorId, PayeeId, PayerId, SealedBox, VerificationRule},
     server::{Edge, IssuerKeys},
     state::{
-        self, AccountLimits, Command, Fund, InviteAuthenticator, InvitePayee, OfflinePayment, OpenAccount, Outcome,
+        self, AccountLimits, Command, Fund, InviteAuthenticator, InvitePayee, OfflinePayment, OpenAccount,
+        Outcome,
     },
 };
 use symbolon_proof::hpke;
@@ -63,12 +65,18 @@ impl IssuerKeys for Keys {
         seed: &Secret<[u8; 32]>,
     ) -> Result<SealedBox, CryptoError> {
         let key = self.account(id);
-        hpke::seal_base(&RustCrypto, hpke::Suite::Aes128Gcm, to, info, &id.0, key.reveal(), seed).map(Into::into)
+        hpke::seal_base(&RustCrypto, hpke::Suite::Aes128Gcm, to, info, &id.0, key.reveal(), seed)
+            .map(Into::into)
     }
     fn proof_holds(&self, id: &AuthenticatorId, parts: &[&[u8]], proof: &[u8; 32]) -> bool {
         RustCrypto.hmac(HashAlgorithm::Sha256, self.account(id).reveal(), parts).equals(proof)
     }
-    fn open_for_issuer(&self, sealed: &SealedBox, info: &[u8], aad: &[u8]) -> Result<Secret<Vec<u8>>, CryptoError> {
+    fn open_for_issuer(
+        &self,
+        sealed: &SealedBox,
+        info: &[u8],
+        aad: &[u8],
+    ) -> Result<Secret<Vec<u8>>, CryptoError> {
         hpke::open_base(&RustCrypto, hpke::Suite::Aes128Gcm, &self.kem, info, aad, &sealed.clone().into())
     }
 }
@@ -83,8 +91,11 @@ impl Bank {
     /// With one payer that has 500.00 EUR.
     pub fn open() -> Self {
         let seed = || entropy::seed().unwrap();
-        let keys =
-            Keys { signing: SigningKey::from_seed(seed()), kem: KemKey::from_private(seed()), root: random32() };
+        let keys = Keys {
+            signing: SigningKey::from_seed(seed()),
+            kem: KemKey::from_private(seed()),
+            root: random32(),
+        };
         let mut bank = Self { keys, rows: MemoryRows::default(), sequence: 0 };
         let rule = |from_minor, user, otp| VerificationRule { from_minor, user, otp };
         let limits = AccountLimits {
@@ -130,7 +141,14 @@ impl Bank {
         let hash = RustCrypto.sha256(&[&code]);
         let payee = PayeeId([number; 16]);
         let (name, valid_seconds) = (name.to_owned(), 365 * 24 * 3600);
-        self.done(Command::InvitePayee(InvitePayee { payee, name, mcc: 5462, cap, valid_seconds, code: hash }));
+        self.done(Command::InvitePayee(InvitePayee {
+            payee,
+            name,
+            mcc: 5462,
+            cap,
+            valid_seconds,
+            code: hash,
+        }));
         code
     }
 

@@ -17,7 +17,9 @@ use std::{
     thread::{self, JoinHandle},
 };
 use symbolon_authenticator::{FileSecret, Machine, serve};
-use symbolon_offline_payment::{Refusal, authenticator::Credential, messages::Preview, secure_application::LastCall};
+use symbolon_offline_payment::{
+    Refusal, authenticator::Credential, messages::Preview, secure_application::LastCall,
+};
 use symbolon_phone::{AuthenticatorClient, Failure, HeldPayment, Node, PayeeLink, Phone};
 use symbolon_reader::Reader;
 use symbolon_transport::{
@@ -81,7 +83,11 @@ impl Drop for Device {
 }
 
 /// Pays with this PIN while the phone may not call.
-pub fn pay(phone: &mut Phone<FileFlash>, link: &mut dyn PayeeLink, digits: &str) -> Result<HeldPayment, Failure> {
+pub fn pay(
+    phone: &mut Phone<FileFlash>,
+    link: &mut dyn PayeeLink,
+    digits: &str,
+) -> Result<HeldPayment, Failure> {
     let mut entry = |_: &Preview| Ok(pin(digits));
     phone.pay(link, &mut entry, LastCall::Forbidden, &mut ignore)
 }

@@ -50,14 +50,12 @@ impl ApduLink {
     }
 
     /// One time in the field. The card may be lost at any command.
-    fn in_field(
-        &self,
-        challenge: &[u8],
-        take: &mut Take<'_>,
-    ) -> Result<Ended, Failure> {
+    fn in_field(&self, challenge: &[u8], take: &mut Take<'_>) -> Result<Ended, Failure> {
         let mut card = apdu_socket::Reader::connect(&self.socket)?;
         let select = CommandApdu::select(&AID).ok_or(TransportError::Apdu(ApduError::Length))?;
-        if !accepted(&card.transceive(&select)?) || !accepted(&card.transceive(&put(INS_CHALLENGE, challenge))?) {
+        if !accepted(&card.transceive(&select)?)
+            || !accepted(&card.transceive(&put(INS_CHALLENGE, challenge))?)
+        {
             return Ok(Ended::CardLost);
         }
         let fetch = CommandApdu { ne: Some(SHORT_NE_MAX), ..put(INS_OBJECT, &[]) };
@@ -88,11 +86,7 @@ fn accepted(response: &ResponseApdu) -> bool {
 }
 
 impl PayerLink for ApduLink {
-    fn charge(
-        &mut self,
-        challenge: &[u8],
-        take: &mut Take<'_>,
-    ) -> Result<(), Failure> {
+    fn charge(&mut self, challenge: &[u8], take: &mut Take<'_>) -> Result<(), Failure> {
         loop {
             match self.in_field(challenge, take) {
                 Ok(Ended::Done) => return Ok(()),

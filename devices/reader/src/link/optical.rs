@@ -25,10 +25,7 @@ impl QrLink {
     }
 
     /// Waits for an object that has a receipt. A screen may still show the object of an earlier payment, so a refused one ends nothing.
-    fn await_receipt(
-        &self,
-        take: &mut Take<'_>,
-    ) -> Result<Vec<u8>, Failure> {
+    fn await_receipt(&self, take: &mut Take<'_>) -> Result<Vec<u8>, Failure> {
         let mut refused = Vec::new();
         loop {
             let seen = optical::see(&self.dir, "object", self.deadline.left().unwrap_or_default())?;
@@ -46,11 +43,7 @@ impl QrLink {
 }
 
 impl PayerLink for QrLink {
-    fn charge(
-        &mut self,
-        challenge: &[u8],
-        take: &mut Take<'_>,
-    ) -> Result<(), Failure> {
+    fn charge(&mut self, challenge: &[u8], take: &mut Take<'_>) -> Result<(), Failure> {
         optical::hide(&self.dir, "receipt")?;
         optical::show(&self.dir, "challenge", challenge)?;
         let receipt = self.await_receipt(take);
