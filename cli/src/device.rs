@@ -21,7 +21,7 @@ symbolon device phone --store DIR --authenticator PATH ACTION
     enrol --server URL --code HEX|@FILE --pin @FILE [--server-key HEX|@FILE]
     prefetch --server URL [--count N]
     pay (--via apdu --socket PATH | --via qr --dir DIR) --pin @FILE [--server URL] [--timeout S] [--allow-network]
-    pay --resume (--via …) [--pin @FILE]      the object that was made, the same bytes; anew where none was, if there is a PIN
+    pay --resume (--via …) [--pin @FILE]      the object that was made, the same bytes; with a PIN also a payment that was begun
     reconcile --server URL
     status
 

@@ -49,6 +49,8 @@ Runs the platform until it is told to stop (Ctrl-C, SIGTERM). The first line say
   --data DIR      where everything is kept (./symbolon-data); made with mode 0700
   --listen ADDR   loopback address and port (127.0.0.1:8080); port 0 picks one. Other addresses are refused: there is no TLS yet
   --config FILE   TOML: data, listen, and [vault] passphrase_file. Flags win over it
+  --danger-accept-lost-pointer
+                  opens a log whose pointer file is lost and whose end is bad, by cutting that end: it may have been acknowledged
 
 At its first start it writes a one-time key to DIR/first-administrator.key. Exchange it for a lasting one:
   curl -X POST -H \"Authorization: Bearer $(cat symbolon-data/first-administrator.key)\" http://127.0.0.1:8080/v1/keys/first

@@ -10,8 +10,8 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use symbolon_api::{Counters, Node, fresh_key, key_hash};
 use symbolon_keys::RustCrypto;
-use symbolon_log::{FileDisk, Log, LogError, Options, PointerState};
-use symbolon_machine::{FoundPlatform, Machine, MachineError, PlatformCommand, Policy, Submission, Writer};
+use symbolon_log::{FileDisk, Log, LogError, Options, PointerState, Reading};
+use symbolon_machine::{FirstKey, FoundPlatform, Machine, MachineError, PlatformCommand, Policy, Submission, Writer, first_key};
 use symbolon_store::{DiskOptions, DiskTables, StoreError};
 use symbolon_types::{CoreRefusal, Secret};
 use symbolon_vault::{SoftwareVault, Unlock, VaultError};
@@ -31,6 +31,8 @@ pub enum OpenError {
     Machine(MachineError),
     /// The vault refused.
     Vault(VaultError),
+    /// The vault's file is missing although the log holds commands: new keys would be of no use.
+    VaultMissing(PathBuf),
     /// The platform could not be founded.
     Founding(CoreRefusal),
 }
@@ -44,6 +46,11 @@ impl fmt::Display for OpenError {
             Self::Store(error) => write!(f, "tables: {error}"),
             Self::Machine(error) => error.fmt(f),
             Self::Vault(error) => write!(f, "vault: {error}"),
+            Self::VaultMissing(path) => write!(
+                f,
+                "{} is missing although the log holds commands: bring it back from a copy; new keys would open and sign nothing of old",
+                path.display()
+            ),
             Self::Founding(refusal) => write!(f, "founding: {refusal}"),
         }
     }
@@ -59,14 +66,20 @@ pub struct Started {
     pub first_key: Option<PathBuf>,
 }
 
-/// Opens the log in a data folder.
-pub fn open_log(data: &Path) -> Result<(Log<FileDisk>, symbolon_log::Opened), OpenError> {
-    let path = data.join("log");
-    let disk = FileDisk::open(&path).map_err(|error| OpenError::Log(error.into()))?;
-    Log::open(disk, Options::default()).map_err(|error| match error {
+fn log_disk(data: &Path) -> Result<FileDisk, OpenError> {
+    FileDisk::open(data.join("log")).map_err(|error| OpenError::Log(error.into()))
+}
+
+fn log_error(data: &Path) -> impl Fn(LogError) -> OpenError {
+    move |error| match error {
         LogError::InUse => OpenError::InUse(data.to_owned()),
         other => OpenError::Log(other),
-    })
+    }
+}
+
+/// Opens the log in a data folder for reading alone.
+pub fn read_log(data: &Path) -> Result<Reading<FileDisk>, OpenError> {
+    Reading::open(log_disk(data)?).map_err(log_error(data))
 }
 
 /// Opens the tables in a data folder.
@@ -77,15 +90,25 @@ pub fn open_tables(data: &Path) -> Result<DiskTables, OpenError> {
     })
 }
 
-/// Opens or founds the platform in `data`. `passphrase` unlocks the vault; without one a key file beside it does.
-pub fn open(data: &Path, passphrase: Option<Secret<String>>) -> Result<Started, OpenError> {
+/// How a platform is opened.
+#[derive(Default)]
+pub struct Settings {
+    /// Unlocks the vault; without one a key file beside it does.
+    pub passphrase: Option<Secret<String>>,
+    /// Cuts a bad tail of the log although its pointer file is lost: what is cut may have been acknowledged.
+    pub danger_accept_lost_pointer: bool,
+}
+
+/// Opens or founds the platform in `data`.
+pub fn open(data: &Path, settings: Settings) -> Result<Started, OpenError> {
     std::fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(data)
         .map_err(|error| OpenError::Io(data.to_owned(), error))?;
-    let (log, found) = open_log(data)?;
-    let vault = open_vault(data, passphrase)?;
+    let options = Options { accept_lost_pointer: settings.danger_accept_lost_pointer, ..Options::default() };
+    let (log, found) = Log::open(log_disk(data)?, options).map_err(log_error(data))?;
+    let vault = open_vault(data, settings.passphrase, log.head().sequence == 0)?;
     let (machine, opened) =
         Machine::open(log, found, open_tables(data)?, Policy::default()).map_err(OpenError::Machine)?;
     let fresh = machine.head().sequence == 0;
@@ -96,7 +119,22 @@ pub fn open(data: &Path, passphrase: Option<Secret<String>>) -> Result<Started, 
     if fresh {
         found_platform(&node, &first_key)?;
     }
-    Ok(Started { node, notes: notes(&opened), first_key: fresh.then_some(first_key) })
+    let unused = first_key_unused(&node, &first_key)?;
+    Ok(Started { node, notes: notes(&opened), first_key: unused.then_some(first_key) })
+}
+
+/// Whether the one-time key still waits for its use. The file of one that was used is removed.
+fn first_key_unused(node: &Node, path: &Path) -> Result<bool, OpenError> {
+    let Ok(read) = std::fs::read_to_string(path) else { return Ok(false) };
+    let state = key_hash(read.trim()).map(|hash| node.reader.read(|rows| first_key(rows, &hash)));
+    match state {
+        Some(Ok((_, FirstKey::Redeemed))) => {
+            std::fs::remove_file(path).map_err(|error| OpenError::Io(path.to_owned(), error))?;
+            Ok(false)
+        }
+        Some(Ok((_, FirstKey::Open))) => Ok(true),
+        _ => Ok(false),
+    }
 }
 
 fn notes(opened: &symbolon_machine::Opened) -> Vec<String> {
@@ -116,12 +154,15 @@ fn notes(opened: &symbolon_machine::Opened) -> Vec<String> {
     notes
 }
 
-fn open_vault(data: &Path, passphrase: Option<Secret<String>>) -> Result<SoftwareVault, OpenError> {
+fn open_vault(data: &Path, passphrase: Option<Secret<String>>, fresh: bool) -> Result<SoftwareVault, OpenError> {
     let (path, key_file) = (data.join("vault"), data.join("vault.key"));
     let by_key_file = passphrase.is_none();
     let unlock = passphrase.map_or_else(|| Unlock::KeyFile(key_file.clone()), Unlock::Passphrase);
     if path.exists() {
         return SoftwareVault::open(&path, &unlock).map_err(OpenError::Vault);
+    }
+    if !fresh {
+        return Err(OpenError::VaultMissing(path));
     }
     if by_key_file && !key_file.exists() {
         symbolon_vault::entropy()

@@ -1,6 +1,6 @@
 //! `symbolon serve`: the platform, until it is told to stop.
 use crate::args::text;
-use crate::node::{self, Started};
+use crate::node::{self, Settings, Started};
 use crate::report::{Failure, finish};
 use lexopt::Arg::Long;
 use serde::Deserialize;
@@ -23,6 +23,8 @@ struct Config {
     listen: Option<String>,
     #[serde(default)]
     vault: VaultConfig,
+    #[serde(skip)]
+    danger_accept_lost_pointer: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -46,6 +48,7 @@ fn configured(mut parser: lexopt::Parser) -> Result<Config, Failure> {
         match arg {
             Long("data") => flags.data = Some(parser.value()?.into()),
             Long("listen") => flags.listen = Some(text(parser.value()?)?),
+            Long("danger-accept-lost-pointer") => flags.danger_accept_lost_pointer = true,
             Long("config") => {
                 let path: PathBuf = parser.value()?.into();
                 let read = std::fs::read_to_string(&path).map_err(|error| misuse(&path, &error))?;
@@ -57,7 +60,12 @@ fn configured(mut parser: lexopt::Parser) -> Result<Config, Failure> {
             other => return Err(other.unexpected().into()),
         }
     }
-    Ok(Config { data: flags.data.or(file.data), listen: flags.listen.or(file.listen), vault: file.vault })
+    Ok(Config {
+        data: flags.data.or(file.data),
+        listen: flags.listen.or(file.listen),
+        vault: file.vault,
+        danger_accept_lost_pointer: flags.danger_accept_lost_pointer,
+    })
 }
 
 fn misuse(path: &std::path::Path, error: &dyn std::fmt::Display) -> Failure {
@@ -80,8 +88,11 @@ fn serve(config: &Config, json: bool) -> Result<(), Failure> {
             .map(|read| Secret::new(read.trim_end_matches('\n').to_owned()))
             .map_err(|error| misuse(path, &error))
     });
-    let started =
-        node::open(&data, passphrase.transpose()?).map_err(|error| Failure::Misuse(error.to_string()))?;
+    let settings = Settings {
+        passphrase: passphrase.transpose()?,
+        danger_accept_lost_pointer: config.danger_accept_lost_pointer,
+    };
+    let started = node::open(&data, settings).map_err(|error| Failure::Misuse(error.to_string()))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

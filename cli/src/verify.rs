@@ -1,5 +1,5 @@
 //! `symbolon verify`: the offline audit of a data folder.
-use crate::node::{OpenError, open_log, open_tables};
+use crate::node::{OpenError, open_tables, read_log};
 use crate::report::{Failure, Outcome, Report};
 use lexopt::Arg::Long;
 use serde_json::json;
@@ -17,10 +17,11 @@ pub fn run(mut parser: lexopt::Parser) -> Outcome {
             other => return Err(other.unexpected().into()),
         }
     }
-    if !data.join("log").is_dir() {
+    if !data.join("log").is_dir() || !data.join("tables").is_dir() {
         return Err(Failure::Misuse(format!("{} is no data folder", data.display())));
     }
-    let (log, opened) = open_log(&data).map_err(failure)?;
+    let log = read_log(&data).map_err(failure)?;
+    let opened = *log.verified();
     let tables = open_tables(&data).map_err(failure)?;
     let found = verify(&log, &tables).map_err(|error| damaged(&error))?;
     let journal = &found.journal;

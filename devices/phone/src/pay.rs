@@ -57,7 +57,8 @@ impl<F: Flash> Phone<F> {
         self.present(held, link, witness)
     }
 
-    fn make(
+    /// Makes the object of a challenge; durable on return.
+    pub(crate) fn make(
         &mut self,
         challenge: Bytes,
         entry: &mut Entry<'_>,

@@ -68,17 +68,19 @@ impl<F: Flash> Phone<F> {
         self.secure.put(next)
     }
 
-    /// Finds out what became of a payment that was begun and never ended: its object is fetched, or its nonce goes back.
-    pub(crate) fn recover(&mut self) -> Result<(), Failure> {
-        let Some(begun) = self.secure.get().underway.clone() else { return Ok(()) };
+    /// Finds out what became of a payment that was begun and never ended: its object is fetched, or its nonce goes back. The challenge that
+    /// has no object then.
+    pub(crate) fn recover(&mut self) -> Result<Option<Bytes>, Failure> {
+        let Some(begun) = self.secure.get().underway.clone() else { return Ok(None) };
         let token = CRYPTO.sha256(&[&begun.nonce.token.0]);
         match self.authenticator.reemit(token) {
-            Ok(object) => self.made(begun, object).map(drop),
+            Ok(object) => self.made(begun, object).map(|_| None),
             Err(failure) if failure.refusal() == Some(Refusal::Own(Own::NonceUnknown)) => {
                 self.keep(|state| {
                     state.wallet.pool.insert(0, begun.nonce);
                     state.underway = None;
-                })
+                })?;
+                Ok(Some(begun.challenge))
             }
             Err(failure) => Err(failure),
         }

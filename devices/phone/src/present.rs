@@ -1,12 +1,15 @@
 //! From the object to the receipt: the object is shown again, the same bytes, until the payee has said that it took it.
 use crate::{Entry, Failure, HeldPayment, PayeeLink, Phone, Witness, phone::CRYPTO};
-use symbolon_offline_payment::{OfflinePaymentRefusal as Own, Refusal, secure_application::LastCall};
+use symbolon_offline_payment::{
+    OfflinePaymentRefusal as Own, Refusal,
+    secure_application::{LastCall, lost_network},
+};
 use symbolon_state::Flash;
 use symbolon_types::CoreRefusal;
 
 impl<F: Flash> Phone<F> {
-    /// Leads on after a death: shows the object of the newest payment that has no receipt. Where there is none, no object was made; then the
-    /// challenge is paid anew if there is an `entry`.
+    /// Leads on after a death: shows the object of the newest payment that has no receipt. Where the death came before there was an object,
+    /// the challenge that was begun is paid if there is an `entry`; never another.
     ///
     /// # Errors
     /// NOT_FOUND when there is nothing to lead on with; else as [`Phone::pay`].
@@ -17,17 +20,21 @@ impl<F: Flash> Phone<F> {
         last: LastCall,
         witness: &mut Witness<'_>,
     ) -> Result<HeldPayment, Failure> {
-        self.recover()?;
+        let begun = self.recover()?;
         let open = self.payments().iter().rev().find(|held| held.payment.receipt.is_none()).cloned();
-        match (open, entry) {
-            (Some(held), _) => {
+        let held = match (begun, entry, open) {
+            (Some(challenge), Some(entry), _) => {
+                witness("challenge", &challenge.0);
+                self.make(challenge, entry, lost_network(last)?, witness)?
+            }
+            (None, _, Some(held)) => {
                 witness("challenge", &held.challenge.0);
                 witness("secure-object", &held.payment.object.0);
-                self.present(held, link, witness)
+                held
             }
-            (None, Some(entry)) => self.pay(link, entry, last, witness),
-            (None, None) => Err(CoreRefusal::NotFound.into()),
-        }
+            _ => return Err(CoreRefusal::NotFound.into()),
+        };
+        self.present(held, link, witness)
     }
 
     /// Hands the object over, and keeps the receipt before it is acknowledged.

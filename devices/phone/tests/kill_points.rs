@@ -179,9 +179,16 @@ impl World {
         if let Some(done) = last.filter(|held| !fresh && held.payment.receipt.is_some()) {
             return done;
         }
-        let mut entry = entry;
-        let entry: &mut Entry<'_> = &mut entry;
-        phone.resume(&mut self.shop, Some(entry), LastCall::Forbidden, &mut ignore).unwrap()
+        let mut typed = entry;
+        let entered: &mut Entry<'_> = &mut typed;
+        match phone.resume(&mut self.shop, Some(entered), LastCall::Forbidden, &mut ignore) {
+            // Died before anything was begun: nothing is paid that the user did not ask for again.
+            Err(failure) if failure.refusal() == Some(Refusal::Core(CoreRefusal::NotFound)) => {
+                assert!(fresh);
+                phone.pay(&mut self.shop, &mut entry, LastCall::Forbidden, &mut ignore).unwrap()
+            }
+            resumed => resumed.unwrap(),
+        }
     }
 }
 

@@ -19,7 +19,8 @@ mod platform;
 mod reply;
 
 use axum::Router;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use symbolon_keys::RustCrypto;
@@ -58,7 +59,7 @@ pub struct Node {
 #[derive(Default)]
 pub struct Counters {
     pub(crate) answered: AtomicU64,
-    pub(crate) refused: AtomicU64,
+    pub(crate) refused: Mutex<BTreeMap<u16, u64>>,
 }
 
 impl Node {

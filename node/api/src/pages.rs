@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::sync::atomic::Ordering;
 
 pub(crate) fn routes() -> Router<Arc<Node>> {
@@ -37,16 +37,20 @@ async fn ready(State(node): State<Arc<Node>>) -> Response {
 
 async fn metrics(State(node): State<Arc<Node>>) -> Response {
     let applied = node.read(|_| ()).map_or(0, |(sequence, ())| sequence);
-    let body = format!(
+    let mut body = format!(
         "# HELP symbolon_sequence The last command that is durable and applied.\n# TYPE symbolon_sequence counter\n\
          symbolon_sequence {applied}\n\
          # HELP symbolon_writer_running Whether the writer runs.\n# TYPE symbolon_writer_running gauge\n\
          symbolon_writer_running {}\n\
-         # HELP symbolon_requests_total Requests by result.\n# TYPE symbolon_requests_total counter\n\
-         symbolon_requests_total{{result=\"answered\"}} {}\nsymbolon_requests_total{{result=\"refused\"}} {}\n",
+         # HELP symbolon_answered_total Requests that were not refused.\n# TYPE symbolon_answered_total counter\n\
+         symbolon_answered_total {}\n\
+         # HELP symbolon_refused_total Requests that were refused, by the refusal's number.\n\
+         # TYPE symbolon_refused_total counter\n",
         u8::from(node.writer.is_running()),
         node.counters.answered.load(Ordering::Relaxed),
-        node.counters.refused.load(Ordering::Relaxed),
     );
+    for (code, count) in node.counters.refused.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        body.push_str(&format!("symbolon_refused_total{{code=\"{code}\"}} {count}\n"));
+    }
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], body).into_response()
 }

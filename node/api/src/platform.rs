@@ -1,6 +1,6 @@
 //! `/v1/keys`: the first administrator's key, and the keys it adds and revokes.
 use crate::Node;
-use crate::auth::{bearer, caller, fresh_key, key_hash};
+use crate::auth::{bearer, caller, fresh_key, key_hash, request_id};
 use crate::reply::{Failure, json, json_body};
 use axum::Router;
 use axum::body::Body;
@@ -11,9 +11,10 @@ use axum::routing::{delete, post};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use symbolon_machine::{
-    AddKey, AnyOutcome, PlatformCommand, PlatformOutcome, RedeemFirstKey, RevokeKey, Scope, Submission, keys,
+    AddKey, AnyOutcome, FirstKey, PlatformCommand, PlatformOutcome, RedeemFirstKey, RevokeKey, Scope, Submission, first_key, keys,
 };
-use symbolon_types::{CoreRefusal, Hash};
+use symbolon_keys::{RustCrypto, derive32};
+use symbolon_types::{CoreRefusal, Hash, Secret, hex_upper};
 use symbolon_wire::cbor::Malformed;
 
 /// Keys that one call lists.
@@ -120,6 +121,20 @@ pub(crate) async fn revoke(
         Ok((sequence, serde_json::json!({ "id": key.to_string(), "revoked": true })))
     };
     json(&node, done.await)
+}
+
+/// The key that the one-time key is exchanged for. With an `Idempotency-Key` it is the same for every repeat, so that a lost answer can be
+/// asked for again by whoever has both.
+fn lasting_key(headers: &HeaderMap, one_time: &Hash) -> Result<(String, Hash), Failure> {
+    if !headers.contains_key("idempotency-key") {
+        return new_key();
+    }
+    let id = request_id(headers)?;
+    let token = Secret::new(bearer(headers)?);
+    let derived = derive32(&RustCrypto, token.reveal().as_bytes(), b"lasting key", &[&one_time.0, &id.0]);
+    let key = hex_upper(derived.reveal());
+    let hash = key_hash(&key).ok_or(CoreRefusal::Unavailable)?;
+    Ok((key, hash))
 }
 
 fn new_key() -> Result<(String, Hash), Failure> {

@@ -5,6 +5,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use symbolon_types::{Amount, CoreRefusal, Currency, Refused};
 use symbolon_wire::cbor::{Encoder, Malformed};
@@ -75,11 +76,18 @@ pub(crate) async fn no_such_address() -> Response {
     Failure::from(CoreRefusal::NotFound).json()
 }
 
-fn counted(node: &Node, response: Response) -> Response {
-    let counter =
-        if response.status().is_success() { &node.counters.answered } else { &node.counters.refused };
-    counter.fetch_add(1, Ordering::Relaxed);
-    response
+/// Counts what is answered; a refusal by its number, so that an operator can be alarmed by one.
+fn counted<B>(node: &Node, answer: Result<B, Failure>) -> Result<B, Failure> {
+    match &answer {
+        Ok(_) => {
+            node.counters.answered.fetch_add(1, Ordering::Relaxed);
+        }
+        Err(failure) => {
+            let mut refused = node.counters.refused.lock().unwrap_or_else(PoisonError::into_inner);
+            *refused.entry(failure.0.code).or_default() += 1;
+        }
+    }
+    answer
 }
 
 fn with_sequence(sequence: u64, mut response: Response) -> Response {
@@ -89,22 +97,20 @@ fn with_sequence(sequence: u64, mut response: Response) -> Response {
 
 /// A device's answer.
 pub(crate) fn cbor(node: &Node, answer: Result<(u64, Vec<u8>), Failure>) -> Response {
-    let response = match answer {
+    match counted(node, answer) {
         Ok((sequence, body)) => {
             with_sequence(sequence, ([(header::CONTENT_TYPE, "application/cbor")], body).into_response())
         }
         Err(failure) => failure.cbor(),
-    };
-    counted(node, response)
+    }
 }
 
 /// An integrator's answer.
 pub(crate) fn json<B: Serialize>(node: &Node, answer: Result<(u64, B), Failure>) -> Response {
-    let response = match answer {
+    match counted(node, answer) {
         Ok((sequence, body)) => with_sequence(sequence, axum::Json(body).into_response()),
         Err(failure) => failure.json(),
-    };
-    counted(node, response)
+    }
 }
 
 /// The body, bounded in length and time.

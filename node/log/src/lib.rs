@@ -30,6 +30,7 @@ mod log;
 #[cfg(any(test, feature = "testing"))]
 pub mod memory;
 mod pointer;
+mod reading;
 mod segment;
 mod survey;
 
@@ -38,4 +39,5 @@ pub use batches::Batches;
 pub use disk::{Disk, FileDisk};
 pub use error::{Damage, DiskError, LogError, LogFile, SegmentName};
 pub use log::{Appended, Log, Opened, Options};
-pub use survey::{PointerState, Torn, Verified, verify};
+pub use reading::{History, Reading, verify};
+pub use survey::{PointerState, Torn, Verified};

@@ -292,23 +292,18 @@ pub struct Verified {
     pub torn: Option<Torn>,
 }
 
-/// Audits a log that nobody has open: every checksum, the whole chain, every header, the zeros between. Changes nothing.
-///
-/// # Errors
-/// [`LogError`], above all [`LogError::Damaged`] with file and offset. A folder without a log is [`LogError::Missing`].
-pub fn verify<D: Disk>(mut disk: D) -> Result<Verified, LogError> {
-    disk.lock()?;
-    let scope = Scope { whole: true, accept_lost_pointer: false };
-    let survey = survey(&disk, scope)?.ok_or(LogError::Missing { segment: 1 })?;
-    let before = survey.segments.first().map_or(Head::START, |header| header.before);
-    Ok(Verified {
-        batches: survey.batches,
-        records: survey.records,
-        first_sequence: before.sequence.saturating_add(1),
-        before,
-        head: survey.head,
-        segments: survey.segments.len(),
-        pointer: survey.pointer,
-        torn: survey.torn,
-    })
+impl Verified {
+    pub(crate) fn of(survey: &Survey) -> Self {
+        let before = survey.segments.first().map_or(Head::START, |header| header.before);
+        Self {
+            batches: survey.batches,
+            records: survey.records,
+            first_sequence: before.sequence.saturating_add(1),
+            before,
+            head: survey.head,
+            segments: survey.segments.len(),
+            pointer: survey.pointer,
+            torn: survey.torn,
+        }
+    }
 }

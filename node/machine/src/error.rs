@@ -40,7 +40,7 @@ impl fmt::Display for MachineError {
             Self::Log(error) => write!(f, "log: {error}"),
             Self::Store(error) => write!(f, "tables: {error}"),
             Self::TablesNotOfLog => {
-                f.write_str("the tables do not belong to this log: restore both, or remove the tables")
+                f.write_str("the tables are of another log, or ahead of this one: bring the right log back; never found a new one over old tables")
             }
             Self::UnknownRecord(sequence) => {
                 write!(f, "record {sequence} is of no kind that this version knows")

@@ -49,6 +49,9 @@ impl Cbor for Scope {
     }
 }
 
+/// The most scopes that one key is given.
+const SCOPES_MAX: usize = 8;
+
 const KEYS: Table<Hash, KeyRow> = Table::new(1, "platform.keys");
 const FIRST: Table<(), FirstRow> = Table::new(2, "platform.first");
 
@@ -188,7 +191,7 @@ fn redeem(rows: &mut dyn Rows, ctx: &Ctx, command: &RedeemFirstKey) -> Result<()
 }
 
 fn add(rows: &mut dyn Rows, ctx: &Ctx, command: &AddKey) -> Result<(), CoreRefusal> {
-    if !(1..=80).contains(&command.name.len()) || command.scopes.is_empty() {
+    if !(1..=80).contains(&command.name.len()) || !(1..=SCOPES_MAX).contains(&command.scopes.len()) {
         return Err(CoreRefusal::Malformed);
     }
     if KEYS.get(rows, &command.key).is_some() {
@@ -220,4 +223,25 @@ pub fn scopes_of(rows: &dyn Rows, key: &Hash) -> Vec<Scope> {
 #[must_use]
 pub fn keys(rows: &dyn Rows, limit: usize) -> Vec<(Hash, KeyRow)> {
     KEYS.scan(rows, &(), None, limit)
+}
+
+/// What became of the one-time key of the first administrator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstKey {
+    /// This is not it.
+    Another,
+    /// It may still be used.
+    Open,
+    /// It was exchanged.
+    Redeemed,
+}
+
+/// What became of the one-time key whose SHA-256 this is.
+#[must_use]
+pub fn first_key(rows: &dyn Rows, one_time: &Hash) -> FirstKey {
+    match FIRST.get(rows, &()) {
+        Some(row) if row.one_time == *one_time && row.redeemed.is_none() => FirstKey::Open,
+        Some(row) if row.one_time == *one_time => FirstKey::Redeemed,
+        _ => FirstKey::Another,
+    }
 }

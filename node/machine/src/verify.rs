@@ -5,7 +5,7 @@
 use crate::machine::replay;
 use std::collections::BTreeMap;
 use symbolon_journal::{Audit, JournalDamage};
-use symbolon_log::{BatchHash, Disk, Head, Log, LogError};
+use symbolon_log::{BatchHash, Head, History, LogError};
 use symbolon_offline_payment::state::{OfflineAudit, OfflineDamage};
 use symbolon_state::MemoryRows;
 use symbolon_store::{StoreError, Tables};
@@ -102,7 +102,7 @@ impl std::error::Error for VerifyError {}
 ///
 /// # Errors
 /// The first [`VerifyError`].
-pub fn verify<D: Disk, T: Tables>(log: &Log<D>, tables: &T) -> Result<Verified, VerifyError> {
+pub fn verify<L: History, T: Tables>(log: &L, tables: &T) -> Result<Verified, VerifyError> {
     if log.first_sequence() > 1 {
         return Err(VerifyError::Archived);
     }
@@ -112,7 +112,7 @@ pub fn verify<D: Disk, T: Tables>(log: &Log<D>, tables: &T) -> Result<Verified, 
     if point == (0, BatchHash::ZERO) {
         compared = Some(compare(&rows, tables)?);
     }
-    for batch in log.read_from(1)? {
+    for batch in log.batches()? {
         let batch = batch?;
         replay(&mut rows, &batch)?;
         batches = batches.saturating_add(1);

@@ -27,7 +27,6 @@ refusals! {
         117 NoNonce "NO_NONCE" "no granted nonce is left that may pay this amount",
         118 VerificationWeak "UV_TOO_WEAK" "the grant asks for a stronger verification of the user for this amount",
         119 ChallengeUnknown "CHALLENGE_UNKNOWN" "the challenge is not open at this payee, or an object was made for it already",
-        120 DoubleSpent "DOUBLE_SPENT" "the nonce was settled before with another object; both objects are kept as evidence",
         121 SettledLate "SETTLED_LATE" "the object was accepted outside the grant's validity or uploaded after its settlement window",
         122 Revoked "REVOKED" "the authenticator or the payee has been revoked",
         123 FundsShort "FUNDS_SHORT" "the account's available balance does not cover the reservation",

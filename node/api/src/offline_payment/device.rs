@@ -8,9 +8,9 @@ use axum::response::Response;
 use serde::Serialize;
 use std::sync::Arc;
 use symbolon_machine::Submission;
-use symbolon_offline_payment::Refusal;
+use symbolon_offline_payment::{OfflinePaymentRefusal, Refusal};
 use symbolon_offline_payment::server::Edge;
-use symbolon_offline_payment::state::{Command, Outcome};
+use symbolon_offline_payment::state::{Command, Outcome, code_known};
 use symbolon_state::Rows;
 use symbolon_types::{CoreRefusal, hex_upper};
 use symbolon_wire::cbor::{Bytes, from_slice, to_vec};
@@ -34,6 +34,17 @@ fn opened(
     open: impl FnOnce(&Edge<'_>, &dyn Rows) -> Result<Command, Refusal>,
 ) -> Result<Command, Failure> {
     node.edge(|edge| node.read(|rows| open(edge, rows)).and_then(|(_, command)| Ok(command?)))
+}
+
+/// Refuses a code that nobody was given before anything is written: a guess does not make the log grow.
+fn invited(node: &Node, command: &Command) -> Result<(), Failure> {
+    let code = match command {
+        Command::EnrolAuthenticator(enrol) => enrol.code,
+        Command::EnrolPayee(enrol) => enrol.code,
+        _ => return Ok(()),
+    };
+    let (_, known) = node.read(|rows| code_known(rows, &code))?;
+    if known { Ok(()) } else { Err(Refusal::from(OfflinePaymentRefusal::CodeUnknown).into()) }
 }
 
 fn seed() -> Result<[u8; 32], Failure> {
@@ -61,6 +72,7 @@ pub(crate) async fn enrol(State(node): State<Arc<Node>>, request: Body) -> Respo
         let bytes = body(request).await?;
         let seed = seed()?;
         let command = node.edge(|edge| edge.open_enrolment(&bytes, seed))?;
+        invited(&node, &command)?;
         match outcome(&node, Submission::natural(command)).await? {
             (sequence, Outcome::Enrolled(enrolled)) => {
                 Ok((sequence, node.edge(|edge| edge.seal_enrolment(&enrolled))?.0))
@@ -96,6 +108,7 @@ pub(crate) async fn enrol_payee(State(node): State<Arc<Node>>, request: Body) ->
     let answer = async {
         let bytes = body(request).await?;
         let command = node.edge(|edge| edge.open_payee_request(&bytes))?;
+        invited(&node, &command)?;
         match outcome(&node, Submission::natural(command)).await? {
             (sequence, Outcome::PayeeEnrolled(certificate)) => {
                 Ok((sequence, node.edge(|edge| edge.seal_certificate(&certificate))?.0))

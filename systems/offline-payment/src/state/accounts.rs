@@ -4,7 +4,7 @@ use super::commands::{
     Outcome, RevokeAuthenticator,
 };
 use super::money::{self, House, payee_account, payer_account};
-use super::tables::{AUTHENTICATORS, AuthenticatorRow, CODES, CodeRow, PAYEES, PAYERS, PayeeRow, PayerRow};
+use super::tables::{AUTHENTICATORS, AUTHENTICATORS_OF, AuthenticatorRow, CODES, CodeRow, PAYEES, PAYERS, PayeeRow, PayerRow};
 use crate::messages::{PayeeCertificate, PayeeCertificateBody};
 use crate::{OfflinePaymentRefusal as Own, Refusal};
 use symbolon_journal::{Limit, Transfer};
@@ -93,6 +93,7 @@ pub(super) fn enrol_authenticator(rows: &mut dyn Rows, ctx: &Ctx, command: &Enro
     code.used_by = Some(command.signing);
     CODES.put(rows, &command.code, &code);
     AUTHENTICATORS.put(rows, &command.authenticator, &row);
+    AUTHENTICATORS_OF.put(rows, &(row.payer, command.authenticator), &());
     Ok(Outcome::Enrolled(EnrolledOutcome {
         authenticator: command.authenticator,
         kem: row.kem,

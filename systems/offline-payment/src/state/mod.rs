@@ -29,7 +29,7 @@ pub use commands::*;
 pub use money::{PayerBalance, payee_credited, payer_balance};
 pub use tables::{
     AuthenticatorRow, Evidence, GrantRow, PayeeRow, PayerRow, Source, TABLES, authenticator,
-    authenticators_of, evidence, evidences, grant, payee, payer, settlement,
+    authenticators_of, code_known, evidence, evidences, grant, payee, payer, settlement,
 };
 
 use crate::Refusal;

@@ -1,4 +1,4 @@
-//! The tables of system 01 (numbers 101 to 109) and how they are read from outside.
+//! The tables of system 01 (numbers 101 to 110) and how they are read from outside.
 use crate::messages::{AuthenticatorId, DeviceLimits, Grant, Nonce, PayeeCertificate, PayeeId, PayerId};
 use crate::state::{AccountLimits, SettledOutcome};
 use alloc::{string::String, vec::Vec};
@@ -19,11 +19,13 @@ pub(super) const NONCES: Table<Nonce, Hash> = Table::new(106, "offline-payment.n
 pub(super) const SETTLEMENTS: Table<(Hash, PayeeId), SettlementRow> =
     Table::new(107, "offline-payment.settlements");
 pub(super) const EVIDENCE: Table<Hash, Evidence> = Table::new(108, "offline-payment.evidence");
+pub(super) const AUTHENTICATORS_OF: Table<(PayerId, AuthenticatorId), ()> =
+    Table::new(110, "offline-payment.authenticators-of");
 pub(super) const UNSPENT: Table<(AuthenticatorId, Hash), UnixSeconds> =
     Table::new(109, "offline-payment.unspent");
 
 /// The tables of this system, (number, name).
-pub const TABLES: [(u16, &str); 9] = [
+pub const TABLES: [(u16, &str); 10] = [
     (PAYERS.id(), PAYERS.name()),
     (CODES.id(), CODES.name()),
     (AUTHENTICATORS.id(), AUTHENTICATORS.name()),
@@ -33,6 +35,7 @@ pub const TABLES: [(u16, &str); 9] = [
     (SETTLEMENTS.id(), SETTLEMENTS.name()),
     (EVIDENCE.id(), EVIDENCE.name()),
     (UNSPENT.id(), UNSPENT.name()),
+    (AUTHENTICATORS_OF.id(), AUTHENTICATORS_OF.name()),
 ];
 
 /// From where a payee was credited (rule R4).
@@ -182,21 +185,27 @@ pub fn authenticator(rows: &dyn Rows, id: &AuthenticatorId) -> Option<Authentica
     AUTHENTICATORS.get(rows, id)
 }
 
-/// The authenticators of one payer, at most `limit` of all that are enrolled being looked at.
+/// The authenticators of one payer, at most `limit`.
 #[must_use]
 pub fn authenticators_of(
     rows: &dyn Rows,
     payer: &PayerId,
     limit: usize,
 ) -> Vec<(AuthenticatorId, AuthenticatorRow)> {
-    let all = AUTHENTICATORS.scan(rows, &(), None, limit);
-    all.into_iter().filter(|(_, row)| row.payer == *payer).collect()
+    let found = AUTHENTICATORS_OF.scan(rows, payer, None, limit);
+    found.into_iter().filter_map(|((_, id), ())| AUTHENTICATORS.get(rows, &id).map(|row| (id, row))).collect()
 }
 
 /// The payee, if there is one.
 #[must_use]
 pub fn payee(rows: &dyn Rows, id: &PayeeId) -> Option<PayeeRow> {
     PAYEES.get(rows, id)
+}
+
+/// Whether somebody was invited with the code whose SHA-256 this is.
+#[must_use]
+pub fn code_known(rows: &dyn Rows, code: &Hash) -> bool {
+    CODES.get(rows, code).is_some()
 }
 
 /// The grant on a nonce token, by the token's hash.
