@@ -59,7 +59,7 @@ const ROWS: &[Row] = &[
         unit: Unit::MegabytesPerSecond,
         clock: Clock::Wall,
         single: true,
-        limit_is: "the records' bytes of each batch (1 MiB of 200-byte records) in one pwrite and one fdatasync, into a file filled with \
+        limit_is: "the records' bytes of each batch (4,096 records of 1,000 bytes, a full batch of the writer) in one pwrite and one fdatasync, into a file filled with \
                    zeros beforehand; the log's next segment is prepared beforehand too, as the writer does while it is idle",
         sides: |folder| log::full_batches(folder, true),
     },

@@ -48,7 +48,7 @@ symbolon serve [--data DIR] [--config FILE] [--listen ADDR]
 Runs the platform until it is told to stop (Ctrl-C, SIGTERM). The first line says where it listens.
   --data DIR      where everything is kept (./symbolon-data); made with mode 0700
   --listen ADDR   loopback address and port (127.0.0.1:8080); port 0 picks one. Other addresses are refused: there is no TLS yet
-  --config FILE   TOML: data, listen, and [vault] passphrase_file. Flags win over it
+  --config FILE   TOML: data, listen, [vault] passphrase_file, [log] segment_kib (65536). Flags win over it
   --danger-accept-lost-pointer
                   opens a log whose pointer file is lost and whose end is bad, by cutting that end: it may have been acknowledged
 
@@ -71,6 +71,7 @@ symbolon bench [--only NAME] [--seconds N]
 Each row runs ours and the machine's limit in alternating slices; the ratio is the median of the pairs' ratios.
   --only NAME      NAME, NAME.*, NAME@*
   --seconds N      seconds a row (4)
+  --data DIR       where the disk rows write (here): the file system that is measured
 ";
 
 const VERIFY: &str = "\

@@ -13,7 +13,7 @@ mod serve;
 mod tour;
 mod verify;
 
-use report::{Failure, Outcome, finish};
+use report::{Failure, Outcome, Report, finish};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -22,13 +22,11 @@ fn main() -> ExitCode {
     words.retain(|word| word != "--json");
     let json = words.len() < before;
     if words.is_empty() {
-        print!("{}", help::OVERVIEW);
-        return ExitCode::SUCCESS;
+        return shown(json, "help", help::OVERVIEW);
     }
     let command = words.remove(0).to_string_lossy().replace('_', "-").to_lowercase();
     if words.iter().any(|word| word == "--help" || word == "-h") || command == "help" || command == "--help" {
-        print!("{}", help::of(&command));
-        return ExitCode::SUCCESS;
+        return shown(json, "help", help::of(&command));
     }
     let parser = lexopt::Parser::from_args(words);
     match command.as_str() {
@@ -38,12 +36,25 @@ fn main() -> ExitCode {
         "bench" => finish(json, bench::run(parser, json)),
         "verify" => finish(json, verify::run(parser)),
         "proof" => finish(json, proof::run(parser)),
-        "--version" | "version" => {
-            println!("symbolon {}", env!("CARGO_PKG_VERSION"));
-            ExitCode::SUCCESS
-        }
+        "--version" | "version" => shown(
+            json,
+            "version",
+            concat!(
+                "symbolon ",
+                env!("CARGO_PKG_VERSION"),
+                "
+"
+            ),
+        ),
         other => finish(json, unknown(other)),
     }
+}
+
+/// A text that was asked for; for programs as the one member of one JSON value.
+fn shown(json: bool, what: &str, text: &str) -> ExitCode {
+    let mut answer = serde_json::Map::new();
+    answer.insert(what.into(), text.trim_end().into());
+    finish(json, Ok(Report { json: answer.into(), text: text.into() }))
 }
 
 fn unknown(command: &str) -> Outcome {

@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use symbolon_api::{Counters, Node, fresh_key, key_hash};
 use symbolon_keys::RustCrypto;
 use symbolon_log::{FileDisk, Log, LogError, Options, PointerState, Reading};
-use symbolon_machine::{FirstKey, FoundPlatform, Machine, MachineError, PlatformCommand, Policy, Submission, Writer, first_key};
+use symbolon_machine::{
+    FirstKey, FoundPlatform, Machine, MachineError, PlatformCommand, Policy, Submission, Writer, first_key,
+};
 use symbolon_store::{DiskOptions, DiskTables, StoreError};
 use symbolon_types::{CoreRefusal, Secret};
 use symbolon_vault::{SoftwareVault, Unlock, VaultError};
@@ -95,6 +97,8 @@ pub fn open_tables(data: &Path) -> Result<DiskTables, OpenError> {
 pub struct Settings {
     /// Unlocks the vault; without one a key file beside it does.
     pub passphrase: Option<Secret<String>>,
+    /// The length of log segments made from now on; 64 MiB unless told.
+    pub segment_bytes: Option<u64>,
     /// Cuts a bad tail of the log although its pointer file is lost: what is cut may have been acknowledged.
     pub danger_accept_lost_pointer: bool,
 }
@@ -106,7 +110,11 @@ pub fn open(data: &Path, settings: Settings) -> Result<Started, OpenError> {
         .mode(0o700)
         .create(data)
         .map_err(|error| OpenError::Io(data.to_owned(), error))?;
-    let options = Options { accept_lost_pointer: settings.danger_accept_lost_pointer, ..Options::default() };
+    let usual = Options::default();
+    let options = Options {
+        segment_bytes: settings.segment_bytes.unwrap_or(usual.segment_bytes),
+        accept_lost_pointer: settings.danger_accept_lost_pointer,
+    };
     let (log, found) = Log::open(log_disk(data)?, options).map_err(log_error(data))?;
     let vault = open_vault(data, settings.passphrase, log.head().sequence == 0)?;
     let (machine, opened) =
@@ -154,7 +162,11 @@ fn notes(opened: &symbolon_machine::Opened) -> Vec<String> {
     notes
 }
 
-fn open_vault(data: &Path, passphrase: Option<Secret<String>>, fresh: bool) -> Result<SoftwareVault, OpenError> {
+fn open_vault(
+    data: &Path,
+    passphrase: Option<Secret<String>>,
+    fresh: bool,
+) -> Result<SoftwareVault, OpenError> {
     let (path, key_file) = (data.join("vault"), data.join("vault.key"));
     let by_key_file = passphrase.is_none();
     let unlock = passphrase.map_or_else(|| Unlock::KeyFile(key_file.clone()), Unlock::Passphrase);

@@ -2,6 +2,9 @@
 use crate::args::text;
 use crate::node::{self, Settings, Started};
 use crate::report::{Failure, finish};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
 use lexopt::Arg::Long;
 use serde::Deserialize;
 use serde_json::json;
@@ -12,9 +15,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use symbolon_types::Secret;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How long requests under way may take once the platform is told to stop.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How long the head of a request may take to arrive, and a connection may be idle.
+const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,8 +30,16 @@ struct Config {
     listen: Option<String>,
     #[serde(default)]
     vault: VaultConfig,
+    #[serde(default)]
+    log: LogConfig,
     #[serde(skip)]
     danger_accept_lost_pointer: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LogConfig {
+    segment_kib: Option<u64>,
 }
 
 #[derive(Default, Deserialize)]
@@ -64,6 +79,7 @@ fn configured(mut parser: lexopt::Parser) -> Result<Config, Failure> {
         data: flags.data.or(file.data),
         listen: flags.listen.or(file.listen),
         vault: file.vault,
+        log: file.log,
         danger_accept_lost_pointer: flags.danger_accept_lost_pointer,
     })
 }
@@ -90,6 +106,7 @@ fn serve(config: &Config, json: bool) -> Result<(), Failure> {
     });
     let settings = Settings {
         passphrase: passphrase.transpose()?,
+        segment_bytes: segment_bytes(&config.log)?,
         danger_accept_lost_pointer: config.danger_accept_lost_pointer,
     };
     let started = node::open(&data, settings).map_err(|error| Failure::Misuse(error.to_string()))?;
@@ -100,42 +117,84 @@ fn serve(config: &Config, json: bool) -> Result<(), Failure> {
     runtime.block_on(listen_until_stopped(started, address, json))
 }
 
+/// 64 KiB to 1 GiB, so that a command fits and a small disk is not taken by one segment.
+fn segment_bytes(log: &LogConfig) -> Result<Option<u64>, Failure> {
+    match log.segment_kib {
+        Some(kib) if !(64..=1 << 20).contains(&kib) => {
+            Err(Failure::Misuse("[log] segment_kib: 64 to 1048576".into()))
+        }
+        kib => Ok(kib.map(|kib| kib << 10)),
+    }
+}
+
 async fn listen_until_stopped(started: Started, address: SocketAddr, json: bool) -> Result<(), Failure> {
     let listener = tokio::net::TcpListener::bind(address)
         .await
         .map_err(|error| Failure::Misuse(format!("--listen {address}: {error}")))?;
     let local = listener.local_addr().map_err(|error| Failure::Misuse(error.to_string()))?;
+    // Before the first line: whoever has read it may stop us as promised.
+    let mut told = Told::listening().map_err(|error| Failure::Misuse(error.to_string()))?;
     announce(&started, local, json);
     let node = Arc::new(started.node);
-    let (stop, stopped) = tokio::sync::watch::channel(());
-    let mut told = stopped.clone();
-    let serving = tokio::spawn(
-        axum::serve(listener, symbolon_api::router(Arc::clone(&node)))
-            .with_graceful_shutdown(async move {
-                let _ = told.changed().await;
-            })
-            .into_future(),
-    );
-    until_stop(&node).await;
-    let _ = stop.send(());
-    let _ = tokio::time::timeout(GRACE, serving).await;
+    let open = answer(listener, symbolon_api::router(Arc::clone(&node)), until_stop(&node, &mut told)).await;
+    let _ = tokio::time::timeout(GRACE, open.shutdown()).await;
     let ended = node.writer.stop();
     ended.map_err(|error| Failure::Misuse(error.to_string()))
 }
 
+/// Answers connections until `stop`; those that are open then.
+async fn answer(
+    listener: tokio::net::TcpListener,
+    router: axum::Router,
+    stop: impl Future<Output = ()>,
+) -> GracefulShutdown {
+    let mut http = hyper::server::conn::http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_PATIENCE);
+    let open = GracefulShutdown::new();
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut stop => return open,
+        };
+        let Ok((stream, _)) = accepted else {
+            // No file descriptor is left, or the peer has gone: others may end meanwhile.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        let service = TowerToHyperService::new(router.clone());
+        let connection = open.watch(http.serve_connection(TokioIo::new(stream), service));
+        tokio::spawn(async move {
+            let _ = connection.await;
+        });
+    }
+}
+
+/// The signals that stop the platform.
+struct Told {
+    terminated: Signal,
+    interrupted: Signal,
+}
+
+impl Told {
+    fn listening() -> std::io::Result<Self> {
+        Ok(Self {
+            terminated: signal(SignalKind::terminate())?,
+            interrupted: signal(SignalKind::interrupt())?,
+        })
+    }
+}
+
 /// Until a signal, or until the writer has ended by itself.
-async fn until_stop(node: &symbolon_api::Node) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminated) = signal(SignalKind::terminate()) else { return };
-    let Ok(mut interrupted) = signal(SignalKind::interrupt()) else { return };
+async fn until_stop(node: &symbolon_api::Node, told: &mut Told) {
     let halted = async {
         while node.writer.is_running() {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     };
     tokio::select! {
-        _ = terminated.recv() => {}
-        _ = interrupted.recv() => {}
+        _ = told.terminated.recv() => {}
+        _ = told.interrupted.recv() => {}
         () = halted => {}
     }
 }

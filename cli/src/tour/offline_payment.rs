@@ -238,6 +238,30 @@ impl Walk<'_> {
                 Ok(json!({ "platform": "stopped", "authenticator_network": self.network }))
             },
         )?;
+        self.what_is_refused(steps, &refused)?;
+        // After a wrong credential the authenticator compares the next one a second later.
+        std::thread::sleep(Duration::from_millis(1_200));
+        let paid = self.phone_held("phone", "qr", &["pay", "--via", "qr", "--dir", &glass, "--pin", &pin])?;
+        let (code, took) = shop.finished()?;
+        ensure(code == 0, format!("the shop: {took}"))?;
+        self.what_was_made(steps)?;
+        steps.step(
+            "1.3d",
+            "the payment application is handed the object and completes the transaction",
+            || {
+                ensure(paid["receipt"] == json!(true), format!("{paid}"))?;
+                Ok(paid.clone())
+            },
+        )?;
+        steps.step("1.9", "the shop is paid with the object, still offline, over QR", || {
+            checks::unreachable(self.world.http())?;
+            ensure(took["object"] == paid["object"], format!("{took}"))?;
+            Ok(took.clone())
+        })
+    }
+
+    /// The refused attempt, and what becomes of its message when it is changed.
+    fn what_is_refused(&self, steps: &mut Steps, refused: &Value) -> Result<(), Fault> {
         let tried = Exchange::read(self.world, "qr-wrong")?;
         steps.step(
             "1.4",
@@ -248,7 +272,7 @@ impl Walk<'_> {
             "1.7",
             "the authenticator validates the credential: a wrong PIN is refused and counted",
             || {
-                ensure(refusal_of(&refused) == Some("CRED_WRONG"), format!("{refused}"))?;
+                ensure(refusal_of(refused) == Some("CRED_WRONG"), format!("{refused}"))?;
                 Ok(refused.clone())
             },
         )?;
@@ -274,12 +298,13 @@ impl Walk<'_> {
                 ensure(before == after, format!("{before} attempts before, {after} after"))?;
                 Ok(json!({ "refused": "OPEN_FAILED", "attempts_left": after }))
             },
-        )?;
-        // After a wrong credential the authenticator compares the next one a second later.
-        std::thread::sleep(Duration::from_millis(1_200));
-        let paid = self.phone_held("phone", "qr", &["pay", "--via", "qr", "--dir", &glass, "--pin", &pin])?;
-        let (code, took) = shop.finished()?;
-        ensure(code == 0, format!("the shop: {took}"))?;
+        )
+    }
+
+    /// The message that was taken, and the object that was made of it.
+    fn what_was_made(&self, steps: &mut Steps) -> Result<(), Fault> {
+        let tried = Exchange::read(self.world, "qr-wrong")?;
+        let socket = self.world.path().join("authenticator.socket");
         let made = Exchange::read(self.world, "qr")?;
         steps.step("1.3a", "the payment application is launched offline", || {
             let application = made.second_nonce()?.body.application;
@@ -302,20 +327,7 @@ impl Walk<'_> {
             "1.8",
             "the secure object comes from the credential and the authenticator's random number",
             || made.object_is_proved(&self.server, &tried),
-        )?;
-        steps.step(
-            "1.3d",
-            "the payment application is handed the object and completes the transaction",
-            || {
-                ensure(paid["receipt"] == json!(true), format!("{paid}"))?;
-                Ok(paid.clone())
-            },
-        )?;
-        steps.step("1.9", "the shop is paid with the object, still offline, over QR", || {
-            checks::unreachable(self.world.http())?;
-            ensure(took["object"] == paid["object"], format!("{took}"))?;
-            Ok(took.clone())
-        })
+        )
     }
 
     fn pay_by_apdu(&mut self, steps: &mut Steps) -> Result<(), Fault> {

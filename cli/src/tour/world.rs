@@ -3,9 +3,9 @@ use super::process::{Process, word};
 use super::steps::Fault;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use symbolon_keys::{RustCrypto, derive32};
 use symbolon_transport::entropy::seed;
 use symbolon_transport::http::HttpClient;
-use symbolon_keys::{RustCrypto, derive32};
 use symbolon_types::{Secret, hex_lower, hex_parse};
 use symbolon_vault::{ACCOUNT_LABEL, SoftwareVault, Unlock, VaultKeys};
 

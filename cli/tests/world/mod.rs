@@ -1,15 +1,22 @@
 //! A platform, an authenticator, a phone and a shop as real processes in a temporary folder.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
+pub mod client;
+pub mod small_disk;
+
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use symbolon_transport::http::HttpClient;
 use symbolon_types::Secret;
 use tempfile::TempDir;
 
 pub const PIN: &str = "739154";
+
+/// What every command that ran to its end has said, on both of its streams.
+static SAID: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 /// Everything; dropping it kills what still runs.
 pub struct World {
@@ -33,10 +40,28 @@ pub fn symbolon(words: &[&str]) -> Command {
 
 /// Runs a command to its end: exit code and its one JSON value.
 pub fn run(words: &[&str]) -> (i32, Value) {
-    let output = symbolon(words).output().unwrap();
+    finished(words, symbolon(words).stderr(Stdio::piped()).output().unwrap())
+}
+
+/// Waits for a command that was started.
+pub fn awaited(child: Child) -> (i32, Value) {
+    finished(&["started"], child.wait_with_output().unwrap())
+}
+
+/// Exit code and the one JSON value of a command that has ended.
+pub fn finished(words: &[&str], output: Output) -> (i32, Value) {
+    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    said.extend_from_slice(&output.stdout);
+    said.extend_from_slice(&output.stderr);
+    drop(said);
     let text = String::from_utf8(output.stdout).unwrap();
     let value = serde_json::from_str(text.trim()).unwrap_or_else(|_| panic!("{words:?} said {text:?}"));
     (output.status.code().unwrap_or(-1), value)
+}
+
+/// What every command of this test binary has said so far.
+pub fn said() -> Vec<u8> {
+    SAID.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// The minor units of an amount.
@@ -46,7 +71,12 @@ pub fn minor(amount: &Value) -> u64 {
 
 /// Starts a command that says one line when it is ready.
 pub fn ready(words: &[&str]) -> (Child, Value) {
-    let mut child = symbolon(words).spawn().unwrap();
+    ready_with(words, Stdio::null())
+}
+
+/// As [`ready`], its diagnostics somewhere.
+pub fn ready_with(words: &[&str], diagnostics: Stdio) -> (Child, Value) {
+    let mut child = symbolon(words).stderr(diagnostics).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{words:?} said {line:?}"));
@@ -84,18 +114,34 @@ impl World {
         let opened = world.posted("/v1/offline-payment/accounts", &json!({ "limits": limits }));
         world.payer = text(&opened, "payer");
         let account = format!("/v1/offline-payment/accounts/{}", world.payer);
-        world.posted(&format!("{account}/funds"), &json!({ "amount": { "minor": funds, "currency": "EUR" } }));
+        world
+            .posted(&format!("{account}/funds"), &json!({ "amount": { "minor": funds, "currency": "EUR" } }));
         let code = text(&world.posted(&format!("{account}/invitations"), &json!({})), "code");
         std::fs::write(world.path("pin"), PIN).unwrap();
         world.restart_authenticator();
         let pin = format!("@{}", world.at("pin"));
         world.phone(&["enrol", "--server", &world.http, "--code", &code, "--pin", &pin]).unwrap();
         let cap = json!({ "minor": 5000, "currency": "EUR" });
-        let invited = world.posted("/v1/offline-payment/payees", &json!({ "name": "Mill Road Stores", "mcc": 5411, "cap": cap }));
+        let invited = world.posted(
+            "/v1/offline-payment/payees",
+            &json!({ "name": "Mill Road Stores", "mcc": 5411, "cap": cap }),
+        );
         world.payee = text(&invited, "id");
         let code = text(&invited, "code");
         let (shop, http, key) = (world.at("shop"), world.http.clone(), world.server_key.clone());
-        let words = ["device", "reader", "enrol", "--store", &shop, "--server", &http, "--code", &code, "--server-key", &key];
+        let words = [
+            "device",
+            "reader",
+            "enrol",
+            "--store",
+            &shop,
+            "--server",
+            &http,
+            "--code",
+            &code,
+            "--server-key",
+            &key,
+        ];
         assert_eq!(run(&words).0, 0);
         world
     }
@@ -108,13 +154,36 @@ impl World {
         self.path(name).to_string_lossy().into_owned()
     }
 
+    /// A file that a process writes its diagnostics to, all its starts one after another.
+    fn diagnostics(&self, name: &str) -> Stdio {
+        std::fs::File::options().create(true).append(true).open(self.path(name)).unwrap().into()
+    }
+
     pub fn http(&self) -> &str {
         &self.http
     }
 
+    /// The administrator's key.
+    pub fn operator(&self) -> &str {
+        &self.operator
+    }
+
+    pub fn server_key(&self) -> &str {
+        &self.server_key
+    }
+
+    pub fn payer_id(&self) -> &str {
+        &self.payer
+    }
+
+    pub fn payee_id(&self) -> &str {
+        &self.payee
+    }
+
     pub fn start_platform(&mut self) {
         let data = self.at("platform");
-        let (child, line) = ready(&["serve", "--data", &data, "--listen", "127.0.0.1:0"]);
+        let words = ["serve", "--data", &data, "--listen", "127.0.0.1:0"];
+        let (child, line) = ready_with(&words, self.diagnostics("platform.stderr"));
         self.http = text(&line, "http");
         self.platform = Some(child);
     }
@@ -131,7 +200,7 @@ impl World {
         self.kill_authenticator();
         let (store, socket, key) = (self.at("authenticator"), self.at("au.socket"), self.server_key.clone());
         let words = ["device", "authenticator", "--store", &store, "--socket", &socket, "--server-key", &key];
-        let (child, line) = ready(&words);
+        let (child, line) = ready_with(&words, self.diagnostics("authenticator.stderr"));
         assert!(line.get("socket").is_some(), "{line}");
         self.authenticator = Some(child);
     }
@@ -153,14 +222,32 @@ impl World {
         }
     }
 
+    /// The first file of that name that a command wrote into a folder of evidence.
+    pub fn evidence(&self, folder: &str, name: &str) -> String {
+        let found =
+            files(&self.path(folder)).into_iter().find(|(path, _)| path.to_string_lossy().contains(name));
+        found.unwrap_or_else(|| panic!("no {name} in {folder}")).0.to_string_lossy().into_owned()
+    }
+
     pub fn phone_status(&self) -> Value {
         self.phone(&["status"]).unwrap()
     }
 
     pub fn prefetch_and_kill_the_platform(&mut self, after: Duration) {
         let (store, socket, http) = (self.at("phone"), self.at("au.socket"), self.http.clone());
-        let words =
-            ["device", "phone", "--store", &store, "--authenticator", &socket, "prefetch", "--server", &http, "--count", "2"];
+        let words = [
+            "device",
+            "phone",
+            "--store",
+            &store,
+            "--authenticator",
+            &socket,
+            "prefetch",
+            "--server",
+            &http,
+            "--count",
+            "2",
+        ];
         let mut phone = symbolon(&words).spawn().unwrap();
         std::thread::sleep(after);
         self.kill_platform();
@@ -172,7 +259,8 @@ impl World {
 
     pub fn charge(&self, amount: u64, glass: &str) -> Child {
         let (store, amount) = (self.at("shop"), amount.to_string());
-        let words = ["device", "reader", "charge", "--store", &store, "--amount", &amount, "--currency", "EUR"];
+        let words =
+            ["device", "reader", "charge", "--store", &store, "--amount", &amount, "--currency", "EUR"];
         symbolon(&[&words[..], &["--via", "qr", "--dir", glass, "--timeout", "8"]].concat()).spawn().unwrap()
     }
 
@@ -192,9 +280,20 @@ impl World {
         symbolon(&words).spawn().unwrap()
     }
 
+    /// Leads a payment on, or pays it where nothing was begun: the phone never pays by itself what its user did not ask for again.
+    pub fn lead_on(&self, glass: &str) -> (i32, Value) {
+        match awaited(self.pay(glass, true)) {
+            (1, refused) if refused["refusal"]["name"] == json!("NOT_FOUND") => {
+                awaited(self.pay(glass, false))
+            }
+            led => led,
+        }
+    }
+
     pub fn upload_and_kill_the_platform(&mut self, after: Duration) {
         let (store, http) = (self.at("shop"), self.http.clone());
-        let mut shop = symbolon(&["device", "reader", "upload", "--store", &store, "--server", &http]).spawn().unwrap();
+        let mut shop =
+            symbolon(&["device", "reader", "upload", "--store", &store, "--server", &http]).spawn().unwrap();
         std::thread::sleep(after);
         self.kill_platform();
         let _ = shop.wait();
@@ -217,13 +316,16 @@ impl World {
         self.get(&format!("/v1/offline-payment/payees/{}", self.payee))
     }
 
-    /// Stops the platform as an operator would, and audits its folder.
-    pub fn verify(&mut self) -> Value {
-        if let Some(mut platform) = self.platform.take() {
-            let pid = nix::unistd::Pid::from_raw(i32::try_from(platform.id()).unwrap());
-            nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
-            assert!(platform.wait().unwrap().success(), "the platform did not stop cleanly");
+    /// Stops the platform as an operator would.
+    pub fn stop_platform(&mut self) {
+        if let Some(platform) = self.platform.take() {
+            assert_eq!(stopped(platform), Some(0), "the platform did not stop cleanly");
         }
+    }
+
+    /// Stops the platform and audits its folder.
+    pub fn verify(&mut self) -> Value {
+        self.stop_platform();
         run(&["verify", "--data", &self.at("platform")]).1
     }
 
@@ -278,6 +380,13 @@ pub fn text(value: &Value, member: &str) -> String {
     value[member].as_str().unwrap_or_else(|| panic!("no {member} in {value}")).to_owned()
 }
 
+/// Ends a process with SIGTERM: its exit code.
+pub fn stopped(mut child: Child) -> Option<i32> {
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    child.wait().unwrap().code()
+}
+
 fn kill(child: &mut Option<Child>) {
     if let Some(mut child) = child.take() {
         child.kill().unwrap();
@@ -285,7 +394,8 @@ fn kill(child: &mut Option<Child>) {
     }
 }
 
-fn search(folder: &Path, look: &mut dyn FnMut(&Path, &[u8])) {
+/// Looks at every file of a folder.
+pub fn search(folder: &Path, look: &mut dyn FnMut(&Path, &[u8])) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
@@ -294,6 +404,14 @@ fn search(folder: &Path, look: &mut dyn FnMut(&Path, &[u8])) {
             look(&path, &std::fs::read(&path).unwrap());
         }
     }
+}
+
+/// Every file of a folder with its bytes.
+pub fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files = Vec::new();
+    search(folder, &mut |path, bytes| files.push((path.to_owned(), bytes.to_owned())));
+    files.sort();
+    files
 }
 
 impl Drop for World {

@@ -3,7 +3,7 @@
 //! The checksum is CRC-32C (Castagnoli, RFC 3720 appendix B.4) over the four bytes of the length and the payload. An all-zero header ends the
 //! records, because files are zero-filled ahead of use; so a payload is never empty.
 //!
-//! **Invariant:** what [`read`] calls a record was written whole by [`append`] or [`seal_with`]; it never panics on any bytes.
+//! **Invariant:** what [`read`] calls a record was written whole by [`append`] or behind a [`header_with`]; it never panics on any bytes.
 use alloc::vec::Vec;
 
 /// Bytes before the payload: length and checksum.
@@ -48,17 +48,15 @@ pub fn append(out: &mut Vec<u8>, payload: &[u8]) -> Result<(), PayloadLength> {
     Ok(())
 }
 
-/// Writes the header of a frame whose payload already stands behind [`HEADER_BYTES`] bytes of any content: framing without a copy.
+/// The header of the frame of a payload that stands elsewhere: framing without a copy.
 ///
 /// # Errors
-/// [`PayloadLength`]; then nothing is written.
-pub fn seal_with(checksum: Checksum, frame: &mut [u8]) -> Result<(), PayloadLength> {
-    let (header, payload) = frame.split_first_chunk_mut::<HEADER_BYTES>().ok_or(PayloadLength)?;
+/// [`PayloadLength`].
+pub fn header_with(checksum: Checksum, payload: &[u8]) -> Result<[u8; HEADER_BYTES], PayloadLength> {
     let len = length(payload.len())?;
     let [a, b, c, d] = len;
     let [e, f, g, h] = checksum(checksum(0, &len), payload).to_le_bytes();
-    *header = [a, b, c, d, e, f, g, h];
-    Ok(())
+    Ok([a, b, c, d, e, f, g, h])
 }
 
 /// Reads the frame at the front of `bytes`.
@@ -234,14 +232,11 @@ mod tests {
     }
 
     #[test]
-    fn sealing_in_place_gives_the_same_frame() {
+    fn a_header_made_apart_gives_the_same_frame() {
         let mut appended = Vec::new();
         append(&mut appended, b"payload").unwrap();
-        let mut sealed = vec![9; HEADER_BYTES];
-        sealed.extend(b"payload");
-        seal_with(crc32c, &mut sealed).unwrap();
-        assert_eq!(sealed, appended);
-        assert_eq!(seal_with(crc32c, &mut sealed[..HEADER_BYTES]), Err(PayloadLength));
-        assert_eq!(seal_with(crc32c, &mut sealed[..7]), Err(PayloadLength));
+        let made = [&header_with(crc32c, b"payload").unwrap()[..], b"payload"].concat();
+        assert_eq!(made, appended);
+        assert_eq!(header_with(crc32c, b""), Err(PayloadLength));
     }
 }

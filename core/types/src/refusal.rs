@@ -80,7 +80,7 @@ refusals! {
         8 NotFound "NOT_FOUND" "there is no such thing",
         9 IdTooOld "ID_TOO_OLD" "the request's id is older than ids are kept; it is refused, never run again",
         10 OpenFailed "OPEN_FAILED" "a sealed message could not be opened",
-        11 NotDurable "NOT_DURABLE" "the log can no longer be written; nothing more is acknowledged until the operator acts",
+        11 NotDurable "NOT_DURABLE" "the log has no room for this or can no longer be written; nothing of it was recorded",
         12 AmountInvalid "AMOUNT_INVALID" "the amount is zero, too large, or of another currency",
         13 IdInvalid "ID_INVALID" "the request's id is missing or is not a UUID of version 7",
         14 TooLarge "TOO_LARGE" "the message is larger than this address takes",

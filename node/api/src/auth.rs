@@ -44,8 +44,12 @@ pub(crate) fn caller(node: &Node, headers: &HeaderMap, needed: Scope) -> Result<
 /// The bearer token of a request.
 pub(crate) fn bearer(headers: &HeaderMap) -> Result<String, Failure> {
     let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = value.and_then(|value| value.strip_prefix("Bearer ")).ok_or(CoreRefusal::Unauthorised)?;
-    Ok(token.to_owned())
+    let (scheme, token) = value.and_then(|value| value.split_once(' ')).ok_or(CoreRefusal::Unauthorised)?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        Ok(token.trim().to_owned())
+    } else {
+        Err(CoreRefusal::Unauthorised.into())
+    }
 }
 
 /// The request's id, from `Idempotency-Key`.

@@ -6,7 +6,7 @@
 //!   /metrics               Prometheus                             /openapi.json          all of /v1
 //! ```
 //! Devices speak the system's own messages as `application/cbor` and are known by their signatures; people and integrators speak JSON and are
-//! known by a key with scopes. Every answer carries the sequence number it rests on (`Symbolon-Sequence`); a read may demand one
+//! known by a key with scopes. Every answer that is no refusal carries the sequence number it rests on (`Symbolon-Sequence`); a read may demand one
 //! (`Symbolon-Min-Sequence`).
 //!
 //! **Invariants:** nothing is decided here: a handler opens, submits, and seals what the log answered. Default deny: without a key with the
@@ -20,8 +20,8 @@ mod reply;
 
 use axum::Router;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use symbolon_keys::RustCrypto;
 use symbolon_machine::{AnyOutcome, Reader, Submission, Writer};

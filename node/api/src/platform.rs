@@ -10,12 +10,16 @@ use axum::response::Response;
 use axum::routing::{delete, post};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use symbolon_machine::{
-    AddKey, AnyOutcome, FirstKey, PlatformCommand, PlatformOutcome, RedeemFirstKey, RevokeKey, Scope, Submission, first_key, keys,
-};
 use symbolon_keys::{RustCrypto, derive32};
+use symbolon_machine::{
+    AddKey, AnyOutcome, FirstKey, PlatformCommand, PlatformOutcome, RedeemFirstKey, RevokeKey, Scope,
+    Submission, first_key, keys,
+};
 use symbolon_types::{CoreRefusal, Hash, Secret, hex_upper};
 use symbolon_wire::cbor::Malformed;
+
+/// The longest name of a key: checked here too, so that what is refused is not written.
+const NAME_BYTES_MAX: usize = 80;
 
 /// Keys that one call lists.
 const LISTED_MAX: usize = 1000;
@@ -66,7 +70,12 @@ pub(crate) struct ListedKey {
 pub(crate) async fn redeem_first(State(node): State<Arc<Node>>, headers: HeaderMap) -> Response {
     let made = async {
         let one_time = key_hash(&bearer(&headers)?).ok_or(CoreRefusal::Unauthorised)?;
-        let (key, hash) = new_key()?;
+        // What is wrong is refused before anything is written: nobody without the key makes the log grow.
+        let (_, found) = node.read(|rows| first_key(rows, &one_time))?;
+        if found == FirstKey::Another {
+            return Err(CoreRefusal::Unauthorised.into());
+        }
+        let (key, hash) = lasting_key(&headers, &one_time)?;
         let sequence =
             run(&node, PlatformCommand::RedeemFirst(RedeemFirstKey { one_time, key: hash })).await?;
         Ok((sequence, NewKey { id: hash.to_string(), key }))
@@ -80,6 +89,9 @@ pub(crate) async fn add(State(node): State<Arc<Node>>, headers: HeaderMap, body:
     let made = async {
         caller(&node, &headers, Scope::Admin)?;
         let request: NewKeyRequest = json_body(body).await?;
+        if !(1..=NAME_BYTES_MAX).contains(&request.name.len()) {
+            return Err(Malformed.into());
+        }
         let scopes: Option<Vec<Scope>> = request.scopes.iter().map(|name| Scope::from_name(name)).collect();
         let (key, hash) = new_key()?;
         let command = AddKey { key: hash, name: request.name, scopes: scopes.ok_or(Malformed)? };

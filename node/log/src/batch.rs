@@ -2,7 +2,7 @@
 //! all numbers little-endian.
 //!
 //! **Invariant:** a batch's hash is BLAKE3 over its whole encoding, which begins with the hash of the batch before; so a hash fixes all that went before it.
-use crate::disk::narrow;
+use crc_fast::{CrcAlgorithm, Digest};
 use symbolon_state::frame;
 
 symbolon_types::identifier! {
@@ -151,7 +151,8 @@ pub(crate) fn frame_into(buffer: &mut Vec<u8>, before: &Head, at_ms: u64, record
         buffer.extend_from_slice(&u32::try_from(record.len()).ok()?.to_le_bytes());
         buffer.extend_from_slice(record);
     }
-    frame::seal_with(crc32c::crc32c_append, buffer).ok()?;
+    let (header, encoded) = buffer.split_at_mut_checked(frame::HEADER_BYTES)?;
+    header.copy_from_slice(&frame::header_with(checksum, encoded).ok()?);
     before.sequence.checked_add(u64::from(count))
 }
 
@@ -160,29 +161,14 @@ pub(crate) fn hash(encoded: &[u8]) -> BatchHash {
     BatchHash(*blake3::hash(encoded).as_bytes())
 }
 
-/// The hash of a framed batch, taken in steps.
-pub(crate) struct Hashing<'a> {
-    hasher: blake3::Hasher,
-    encoded: &'a [u8],
+/// The hash of a framed batch.
+pub(crate) fn hash_framed(framed: &[u8]) -> BatchHash {
+    hash(framed.get(frame::HEADER_BYTES..).unwrap_or_default())
 }
 
-impl<'a> Hashing<'a> {
-    pub fn new(framed: &'a [u8]) -> Self {
-        Self { hasher: blake3::Hasher::new(), encoded: framed.get(frame::HEADER_BYTES..).unwrap_or_default() }
-    }
-
-    /// Hashes up to about the first `done` bytes of the frame: whole blocks, which go through the widest vectors.
-    pub fn go_on(&mut self, done: usize) {
-        let hashed = narrow(self.hasher.count());
-        let upto = done.min(self.encoded.len()) / HASH_BLOCK_BYTES * HASH_BLOCK_BYTES;
-        self.hasher.update(self.encoded.get(hashed..upto).unwrap_or_default());
-    }
-
-    pub fn finish(mut self) -> BatchHash {
-        let hashed = narrow(self.hasher.count());
-        self.hasher.update(self.encoded.get(hashed..).unwrap_or_default());
-        BatchHash(*self.hasher.finalize().as_bytes())
-    }
+/// CRC-32C by the processor's vectors: the checksum of [`frame`], continued from `crc`.
+pub(crate) fn checksum(crc: u32, bytes: &[u8]) -> u32 {
+    let mut digest = Digest::new_with_init_state(CrcAlgorithm::Crc32Iscsi, u64::from(!crc));
+    digest.update(bytes);
+    u32::try_from(digest.finalize()).unwrap_or(0)
 }
-
-const HASH_BLOCK_BYTES: usize = 64 * 1024;

@@ -2,10 +2,8 @@
 //!
 //! **Invariant:** creating, renaming and removing are durable on return; what is written into a file is durable once [`Disk::sync`] has returned.
 use crate::DiskError;
-use rustix::fs::{Advice, fadvise};
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
-use std::num::NonZeroU64;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -62,24 +60,6 @@ pub trait Disk {
     /// [`DiskError::Full`], [`DiskError::Medium`]; then what was written may be lost even where it can still be read.
     fn sync(&self, file: &Self::File) -> Result<(), DiskError>;
 
-    /// Writes all bytes at `offset` and makes them durable. On the way it calls `meanwhile` with the number of bytes that the disk is already at work on, rising
-    /// to the length of `bytes` in the last call: for what can be done with them at the same time.
-    ///
-    /// # Errors
-    /// As [`Disk::write_at`] and [`Disk::sync`]; the last call of `meanwhile` may then be missing.
-    fn write_durably(
-        &self,
-        file: &Self::File,
-        offset: u64,
-        bytes: &[u8],
-        meanwhile: &mut dyn FnMut(usize),
-    ) -> Result<(), DiskError> {
-        self.write_at(file, offset, bytes)?;
-        self.sync(file)?;
-        meanwhile(bytes.len());
-        Ok(())
-    }
-
     /// Renames a file, replacing one of that name; durable on return.
     ///
     /// # Errors
@@ -108,10 +88,7 @@ pub trait Disk {
     }
 }
 
-static ZEROS: [u8; 256 * 1024] = [0; 256 * 1024];
-
-/// A longer write is given to the disk in parts of this length, so that it is at work before all is written.
-const PART_BYTES: usize = 256 * 1024;
+static ZEROS: [u8; 1024 * 1024] = [0; 1024 * 1024];
 
 /// The name of the file that is locked.
 const LOCK: &str = "lock";
@@ -215,27 +192,6 @@ impl Disk for FileDisk {
     }
 
     fn sync(&self, file: &File) -> Result<(), DiskError> {
-        Ok(file.sync_data()?)
-    }
-
-    fn write_durably(
-        &self,
-        file: &File,
-        offset: u64,
-        bytes: &[u8],
-        meanwhile: &mut dyn FnMut(usize),
-    ) -> Result<(), DiskError> {
-        let mut done = 0;
-        for part in bytes.chunks(PART_BYTES) {
-            let at = offset.saturating_add(wide(done));
-            file.write_all_at(part, at)?;
-            if bytes.len() > PART_BYTES {
-                // Linux begins to write out what it is told will not be needed. It is advice: only the sync counts.
-                let _ = fadvise(file, at, NonZeroU64::new(wide(part.len())), Advice::DontNeed);
-            }
-            done = done.saturating_add(part.len());
-            meanwhile(done);
-        }
         Ok(file.sync_data()?)
     }
 

@@ -6,13 +6,15 @@
 //!   next segment:  "next.new" zero-filled in steps and synced ─► header ─► sync ─► renamed to its name
 //! ```
 //! **Invariant:** what [`Log::append`] has returned from is durable; after a failed write or sync nothing more is written.
-use crate::batch::{self, BatchHash, Hashing, Head};
+use crate::aside::Aside;
+use crate::batch::{self, BatchHash, Head};
 use crate::disk::{narrow, wide};
 use crate::kept::Kept;
 use crate::pointer::{Acknowledged, Pointer};
 use crate::segment::{HEADER_BYTES, Header};
 use crate::survey::{NOTHING, PointerState, Scope, Survey, Torn, survey};
 use crate::{Batches, Disk, DiskError, LogError, SegmentName};
+use std::sync::Arc;
 use symbolon_state::frame;
 
 /// The file that will be the next segment.
@@ -21,6 +23,9 @@ const NEXT: &str = "next.new";
 const LEFTOVERS: [&str; 3] = [NEXT, "pointer.new", "kept.new"];
 /// The least that a step of zero-filling writes.
 const PREPARE_STEP_BYTES: u64 = 256 * 1024;
+
+/// From this length on a batch is hashed by a thread beside its sync: waking one costs less than hashing.
+const ASIDE_BYTES_MIN: usize = 128 * 1024;
 
 /// How a log is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +79,8 @@ pub struct Log<D: Disk> {
     head: Head,
     pointer: Pointer<D::File>,
     next: Option<Next<D::File>>,
-    buffer: Vec<u8>,
+    buffer: Arc<Vec<u8>>,
+    aside: Option<Aside>,
     ended: bool,
 }
 
@@ -122,7 +128,8 @@ impl<D: Disk> Log<D> {
             head,
             pointer,
             next: None,
-            buffer,
+            buffer: Arc::new(buffer),
+            aside: None,
             ended: false,
         };
         Ok((log, opened))
@@ -157,7 +164,8 @@ impl<D: Disk> Log<D> {
             head,
             pointer,
             next: None,
-            buffer,
+            buffer: Arc::new(buffer),
+            aside: None,
             ended: false,
         };
         Ok((log, opened))
@@ -180,7 +188,8 @@ impl<D: Disk> Log<D> {
             self.go_to_next_segment()?;
         }
         let too_large = LogError::TooLarge { bytes_max: self.batch_bytes_max() };
-        let last = batch::frame_into(&mut self.buffer, &self.head, at_ms, records).ok_or(too_large)?;
+        let last = batch::frame_into(Arc::make_mut(&mut self.buffer), &self.head, at_ms, records)
+            .ok_or(too_large)?;
         let hash = self.write_buffer(last, at_ms)?;
         let first = self.head.sequence.saturating_add(1);
         self.head = Head { sequence: last, hash, at_ms };
@@ -200,15 +209,19 @@ impl<D: Disk> Log<D> {
         (self.options.segment_bytes - HEADER_BYTES).min(wide(frame_bytes_max))
     }
 
-    /// Writes the buffer at the tail, syncs, and moves the pointer; any failure ends writing. The batch's hash, which nothing in the batch needs: it is taken
-    /// while the disk works.
+    /// Writes the buffer at the tail, syncs, and moves the pointer; any failure ends writing. A long batch is hashed beside the sync.
     fn write_buffer(&mut self, sequence: u64, at_ms: u64) -> Result<BatchHash, LogError> {
         self.ended = true;
-        let mut hashing = Hashing::new(&self.buffer);
-        let mut meanwhile = |done: usize| hashing.go_on(done);
-        let written = self.disk.write_durably(&self.file, self.tail, &self.buffer, &mut meanwhile);
+        let long = self.buffer.len() >= ASIDE_BYTES_MIN;
+        let aside = long.then(|| &*self.aside.get_or_insert_with(Aside::start));
+        let written = self.disk.write_at(&self.file, self.tail, &self.buffer);
+        // Not earlier: two readers of one buffer slow the write's copy more than the hash takes.
+        if let Some(aside) = aside {
+            aside.begin(&self.buffer);
+        }
+        let written = written.and_then(|()| self.disk.sync(&self.file));
+        let hash = aside.map_or_else(|| batch::hash_framed(&self.buffer), |aside| aside.finish(&self.buffer));
         written.map_err(LogError::Disk)?;
-        let hash = hashing.finish();
         let end = self.tail.saturating_add(wide(self.buffer.len()));
         let head = Head { sequence, hash, at_ms };
         let acknowledged = Acknowledged { segment: self.current.index, end, head };

@@ -143,7 +143,7 @@ impl<F> Walk<F> {
             }
             self.fill(disk, bytes)?;
         }
-        let (payload, size) = match frame::read_with(crc32c::crc32c_append, self.front()) {
+        let (payload, size) = match frame::read_with(batch::checksum, self.front()) {
             Frame::Record { payload, size } => (payload, size),
             Frame::End => return Ok(Step::End),
             Frame::Damaged => return Ok(Step::Bad(Damage::Checksum)),
@@ -233,7 +233,7 @@ pub(crate) fn is_followed(rest: &[u8], expected: u64) -> bool {
 const SEQUENCE_AT: usize = frame::HEADER_BYTES + 32;
 
 fn is_batch(bytes: &[u8]) -> bool {
-    match frame::read_with(crc32c::crc32c_append, bytes) {
+    match frame::read_with(batch::checksum, bytes) {
         Frame::Record { payload, .. } => View::parse(payload).is_some(),
         Frame::End | Frame::Damaged => false,
     }

@@ -26,8 +26,8 @@ pub use error::MachineError;
 pub use idempotency::{ID_AHEAD_MS_MAX, ID_KEPT_MS, RequestId};
 pub use machine::{Machine, Opened, Policy};
 pub use platform::{
-    AddKey, FirstKey, FoundPlatform, KeyRow, Platform, PlatformCommand, PlatformOutcome, RedeemFirstKey, RevokeKey,
-    Scope, first_key, keys, scopes_of,
+    AddKey, FirstKey, FoundPlatform, KeyRow, Platform, PlatformCommand, PlatformOutcome, RedeemFirstKey,
+    RevokeKey, Scope, first_key, keys, scopes_of,
 };
 pub use queue::Answer;
 pub use record::{Principal, Submission};

@@ -196,7 +196,8 @@ pub fn throwaway_authenticator_key(world: &World) -> Result<(), Fault> {
 
 /// Posts every settlement that the shop has accepted once more, past the shop's own memory of what is settled.
 pub fn settle_again(world: &World, shop: &str) -> Result<(), Fault> {
-    let reader = symbolon_reader::Reader::open(&world.path().join(shop)).map_err(|error| error.to_string())?;
+    let reader =
+        symbolon_reader::Reader::open(&world.path().join(shop)).map_err(|error| error.to_string())?;
     let accepted = reader.state().payee.as_ref().map(|payee| payee.accepted.clone()).unwrap_or_default();
     ensure(!accepted.is_empty(), "the shop has accepted nothing")?;
     let client =

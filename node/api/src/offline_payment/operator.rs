@@ -20,6 +20,10 @@ use symbolon_offline_payment::state::{
     self, AccountLimits, Command, Fund, InviteAuthenticator, InvitePayee, OpenAccount, RevokeAuthenticator,
 };
 use symbolon_types::{CoreRefusal, hex_upper};
+use symbolon_wire::cbor::Malformed;
+
+/// The longest name of a payee: checked here too, so that what is refused is not written.
+const NAME_BYTES_MAX: usize = 40;
 
 /// Rows that one call lists.
 const LISTED_MAX: usize = 1000;
@@ -280,6 +284,9 @@ pub(crate) async fn invite_payee(State(node): State<Arc<Node>>, headers: HeaderM
     let answer = async {
         let (caller, id) = change(&node, &headers)?;
         let request: NewPayee = json_body(body).await?;
+        if !(1..=NAME_BYTES_MAX).contains(&request.name.len()) {
+            return Err(Malformed.into());
+        }
         let payee = PayeeId(caller.derived(id, b"payee"));
         let code = caller.derived(id, b"payee code");
         let command = Command::InvitePayee(InvitePayee {

@@ -4,7 +4,9 @@ use super::commands::{
     Outcome, RevokeAuthenticator,
 };
 use super::money::{self, House, payee_account, payer_account};
-use super::tables::{AUTHENTICATORS, AUTHENTICATORS_OF, AuthenticatorRow, CODES, CodeRow, PAYEES, PAYERS, PayeeRow, PayerRow};
+use super::tables::{
+    AUTHENTICATORS, AUTHENTICATORS_OF, AuthenticatorRow, CODES, CodeRow, PAYEES, PAYERS, PayeeRow, PayerRow,
+};
 use crate::messages::{PayeeCertificate, PayeeCertificateBody};
 use crate::{OfflinePaymentRefusal as Own, Refusal};
 use symbolon_journal::{Limit, Transfer};
@@ -40,8 +42,9 @@ pub(super) fn open(rows: &mut dyn Rows, ctx: &Ctx, command: &OpenAccount) -> Ans
 }
 
 pub(super) fn fund(rows: &mut dyn Rows, ctx: &Ctx, command: &Fund) -> Answer {
-    if PAYERS.get(rows, &command.payer).is_none() {
-        return Err(Own::AccountUnknown.into());
+    let payer = PAYERS.get(rows, &command.payer).ok_or(Own::AccountUnknown)?;
+    if payer.limits.per_payment.currency() != command.amount.currency() {
+        return Err(CoreRefusal::AmountInvalid.into());
     }
     let cash = House::Cash.account(command.amount.currency());
     let into = payer_account(&command.payer);
