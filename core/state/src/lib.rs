@@ -25,10 +25,12 @@ mod command;
 pub mod fake;
 mod flash;
 pub mod frame;
+mod kept;
 mod memory;
 mod rows;
 
 pub use command::{Command, Ctx, System};
 pub use flash::{Bank, Counter, Flash, FlashError, RECORD_BYTES_MAX, Records};
+pub use kept::Kept;
 pub use memory::MemoryRows;
 pub use rows::{Key, Rows, Table};

@@ -22,7 +22,6 @@
 mod authenticator;
 mod enrol;
 mod failure;
-mod kept;
 mod link;
 mod node;
 mod pay;

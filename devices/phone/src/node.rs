@@ -6,25 +6,9 @@ use symbolon_transport::{
     TransportError,
     http::{HttpClient, Reply},
 };
-use symbolon_wire::{
-    cbor::{Bytes, Cbor, from_slice, to_vec},
-    cbor_map,
-};
+use symbolon_wire::cbor::{Bytes, Cbor, from_slice, to_vec};
 
 const BASE: &str = "/v1/offline-payment";
-
-cbor_map! {
-    /// A refusal as a device route gives it.
-    #[derive(Clone, Debug, PartialEq, Eq)]
-    pub struct RefusedBody {
-        /// Its number.
-        1 => code: u16,
-        /// Its name.
-        2 => name: String,
-        /// What it means.
-        3 => detail: String,
-    }
-}
 
 /// The server at one address.
 #[derive(Clone, Debug)]
@@ -83,6 +67,6 @@ pub fn last_call(node: Option<&Node>) -> LastCall {
 
 /// A refusal by its number; an answer that is none, or none that system 01 gives, is not of the protocol.
 fn refused(reply: &Reply) -> Failure {
-    let refusal = from_slice::<RefusedBody>(&reply.body).ok().and_then(|body| Refusal::from_code(body.code));
+    let refusal = reply.refusal_code().and_then(Refusal::from_code);
     refusal.map_or(Failure::Transport(TransportError::Protocol), Failure::from)
 }

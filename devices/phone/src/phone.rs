@@ -1,12 +1,12 @@
 //! The phone with its two stores, and what every action of it begins with.
-use crate::{AuthenticatorClient, Failure, HeldPayment, Underway, kept::Kept, state::SecureState};
+use crate::{AuthenticatorClient, Failure, HeldPayment, Underway, state::SecureState};
 use std::path::Path;
 use symbolon_keys::{Crypto, KemKey, RustCrypto, VerifyingKey};
 use symbolon_offline_payment::{
     OfflinePaymentRefusal as Own, Refusal, messages::ApplicationId, payment_application::ApplicationState,
     secure_application::AwaitObject,
 };
-use symbolon_state::Flash;
+use symbolon_state::{Flash, Kept};
 use symbolon_transport::{TransportError, entropy, store::FileFlash};
 use symbolon_types::Secret;
 use symbolon_wire::cbor::Bytes;
@@ -42,7 +42,7 @@ impl<F: Flash> Phone<F> {
     /// # Errors
     /// STORE_FAILED; [`Failure::Transport`] when a first use finds no random bytes.
     pub fn on(secure: F, application: F, authenticator: AuthenticatorClient) -> Result<Self, Failure> {
-        let secure = Kept::open(secure, || Ok(SecureState::blank(entropy::seed()?)))?;
+        let secure = Kept::open(secure, || Ok::<_, Failure>(SecureState::blank(entropy::seed()?)))?;
         let application = Kept::open(application, fresh_application)?;
         Ok(Self { secure, application, authenticator })
     }
@@ -65,7 +65,7 @@ impl<F: Flash> Phone<F> {
     pub(crate) fn keep(&mut self, change: impl FnOnce(&mut SecureState)) -> Result<(), Failure> {
         let mut next = self.secure.get().clone();
         change(&mut next);
-        self.secure.put(next)
+        Ok(self.secure.put(next)?)
     }
 
     /// Finds out what became of a payment that was begun and never ended: its object is fetched, or its nonce goes back. The challenge that

@@ -14,7 +14,6 @@
 
 mod charge;
 mod failure;
-mod kept;
 mod link;
 mod node;
 mod reader;

@@ -5,23 +5,7 @@ use symbolon_transport::{
     TransportError,
     http::{HttpClient, Reply},
 };
-use symbolon_wire::{
-    cbor::{Bytes, from_slice},
-    cbor_map,
-};
-
-cbor_map! {
-    /// A refusal as a device route gives it.
-    #[derive(Clone, Debug, PartialEq, Eq)]
-    pub struct RefusedBody {
-        /// Its number.
-        1 => code: u16,
-        /// Its name.
-        2 => name: String,
-        /// What it means.
-        3 => detail: String,
-    }
-}
+use symbolon_wire::cbor::Bytes;
 
 /// The server at one address. A [`crate::Reader`] is given one where it is online, and keeps none.
 #[derive(Clone, Debug)]
@@ -45,6 +29,6 @@ impl Node {
 
 /// A refusal by its number; an answer that is none, or none that system 01 gives, is not of the protocol.
 fn refused(reply: &Reply) -> Failure {
-    let refusal = from_slice::<RefusedBody>(&reply.body).ok().and_then(|body| Refusal::from_code(body.code));
+    let refusal = reply.refusal_code().and_then(Refusal::from_code);
     refusal.map_or(Failure::Transport(TransportError::Protocol), Failure::from)
 }

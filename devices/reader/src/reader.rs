@@ -1,5 +1,5 @@
 //! The reader with its store: enrolment, and the time.
-use crate::{Failure, Node, ReaderState, kept::Kept};
+use crate::{Failure, Node, ReaderState};
 use std::path::Path;
 use symbolon_keys::{RustCrypto, SigningKey, VerifyingKey};
 use symbolon_offline_payment::{
@@ -8,7 +8,7 @@ use symbolon_offline_payment::{
     payee::{Payee, PayeeState},
 };
 use symbolon_proof::Raw;
-use symbolon_state::Flash;
+use symbolon_state::{Flash, Kept};
 use symbolon_transport::{clock, entropy, store::FileFlash};
 use symbolon_types::UnixSeconds;
 
@@ -40,7 +40,13 @@ impl<F: Flash> Reader<F> {
     pub fn on(flash: F) -> Result<Self, Failure> {
         let kept = Kept::open(flash, || {
             let seed = entropy::seed()?;
-            Ok(ReaderState { seed, payee: None, time: UnixSeconds(0), refused: Vec::new(), last: None })
+            Ok::<_, Failure>(ReaderState {
+                seed,
+                payee: None,
+                time: UnixSeconds(0),
+                refused: Vec::new(),
+                last: None,
+            })
         })?;
         Ok(Self { kept })
     }
@@ -100,7 +106,7 @@ impl<F: Flash> Reader<F> {
     pub(crate) fn keep(&mut self, change: impl FnOnce(&mut ReaderState)) -> Result<(), Failure> {
         let mut next = self.state().clone();
         change(&mut next);
-        self.kept.put(next)
+        Ok(self.kept.put(next)?)
     }
 
     /// The time by the wall clock; `None` when that shows less than it has shown or the server has said: then it has lost the time.

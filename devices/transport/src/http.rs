@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 use symbolon_types::Secret;
+use symbolon_wire::{cbor::from_slice, cbor_map};
 use ureq::http::{HeaderValue, Response, header::AUTHORIZATION};
 
 /// The longest body that is sent or read, in bytes.
@@ -27,10 +28,29 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// The number of the refusal that a device route answered with, if it is one.
+    #[must_use]
+    pub fn refusal_code(&self) -> Option<u16> {
+        from_slice::<RefusedBody>(&self.body).ok().map(|body| body.code)
+    }
+
     /// Whether the status is 2xx.
     #[must_use]
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
+    }
+}
+
+cbor_map! {
+    /// A refusal as a device route gives it.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    struct RefusedBody {
+        /// Its number.
+        1 => code: u16,
+        /// Its name.
+        2 => name: String,
+        /// What it means.
+        3 => detail: String,
     }
 }
 

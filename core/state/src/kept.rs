@@ -1,7 +1,5 @@
 //! One value that lasts: written whole at every change, durable before the change is true.
-use crate::Failure;
-use symbolon_offline_payment::OfflinePaymentRefusal;
-use symbolon_state::{Flash, Records};
+use crate::{Flash, FlashError, Records};
 use symbolon_wire::cbor::{Cbor, from_slice, to_vec};
 
 /// Above this many bytes in a bank the value moves to the other bank.
@@ -17,12 +15,12 @@ impl<T: Cbor, F: Flash> Kept<T, F> {
     /// Opens the store; on an empty one the value is `blank`'s, kept at once.
     ///
     /// # Errors
-    /// STORE_FAILED when the medium fails or its last record is no such value; what `blank` fails with.
-    pub fn open(flash: F, blank: impl FnOnce() -> Result<T, Failure>) -> Result<Self, Failure> {
+    /// [`FlashError`], [`FlashError::Damaged`] when the last record is no such value; what `blank` fails with.
+    pub fn open<E: From<FlashError>>(flash: F, blank: impl FnOnce() -> Result<T, E>) -> Result<Self, E> {
         let (records, found) = Records::open(flash)?;
         match found.last() {
             Some(last) => {
-                let value = from_slice(last).map_err(|_| OfflinePaymentRefusal::StoreFailed)?;
+                let value = from_slice(last).map_err(|_| FlashError::Damaged)?;
                 Ok(Self { records, value })
             }
             None => {
@@ -41,11 +39,11 @@ impl<T: Cbor, F: Flash> Kept<T, F> {
     /// Makes `next` the value: durable first, then true.
     ///
     /// # Errors
-    /// STORE_FAILED; the value is then what it was, and the store does no more until it is opened again.
-    pub fn put(&mut self, next: T) -> Result<(), Failure> {
+    /// [`FlashError`]; the value is then what it was, and the store does no more until it is opened again.
+    pub fn put(&mut self, next: T) -> Result<(), FlashError> {
         let record = to_vec(&next);
         if self.records.bytes_used() > COMPACT_ABOVE {
-            self.records.compact(std::iter::once(record.as_slice()))?;
+            self.records.compact(core::iter::once(record.as_slice()))?;
         } else {
             self.records.append(&record)?;
         }
