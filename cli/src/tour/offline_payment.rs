@@ -451,7 +451,7 @@ impl Walk<'_> {
         self.world.stop_platform()?;
         let data = self.world.data();
         steps.step(
-            "1.9",
+            "R1",
             "the books: the log's chain, the tables made anew from it, money conserved, no more posted than reserved",
             || {
                 let found = held(&["verify", "--data", &data])?;
