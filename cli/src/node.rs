@@ -5,7 +5,7 @@
 //!   DIR/first-administrator.key           the one-time key, until it is used
 //! ```
 use std::fmt;
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use symbolon_api::{Counters, Node, fresh_key, key_hash};
@@ -125,7 +125,7 @@ pub fn open(data: &Path, settings: Settings) -> Result<Started, OpenError> {
         Node { writer, reader, vault: Box::new(vault), crypto: RustCrypto, counters: Counters::default() };
     let first_key = data.join("first-administrator.key");
     if fresh {
-        found_platform(&node, &first_key)?;
+        found_platform(&node, data, &first_key)?;
     }
     let unused = first_key_unused(&node, &first_key)?;
     Ok(Started { node, notes: notes(&opened), first_key: unused.then_some(first_key) })
@@ -185,23 +185,28 @@ fn open_vault(
     SoftwareVault::create(&path, &unlock, &entropy).map_err(OpenError::Vault)
 }
 
-/// Writes the one-time key, then founds the platform on its hash: a crash in between finds the file and uses it.
-fn found_platform(node: &Node, path: &Path) -> Result<(), OpenError> {
+/// A file of mode 0600, whole or not at all, and its name durable too.
+fn write_key(data: &Path, path: &Path, key: &Secret<String>) -> std::io::Result<()> {
+    let beside = path.with_extension("new");
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    file.write_all(key.reveal().as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path)?;
+    std::fs::File::open(data)?.sync_all()
+}
+
+/// Writes the one-time key, durably, then founds the platform on its hash: a crash in between finds the file and uses it.
+fn found_platform(node: &Node, data: &Path, path: &Path) -> Result<(), OpenError> {
     let io = |error| OpenError::Io(path.to_owned(), error);
-    let key = match std::fs::read_to_string(path) {
-        Ok(found) => Secret::new(found.trim().to_owned()),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
+    let found = std::fs::read_to_string(path).ok().filter(|found| key_hash(found.trim()).is_some());
+    let key = match found {
+        Some(found) => Secret::new(found.trim().to_owned()),
+        None => {
             let key = fresh_key().map_err(OpenError::Founding)?;
-            let mut file = std::fs::OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(path)
-                .map_err(io)?;
-            file.write_all(key.reveal().as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
+            write_key(data, path, &key).map_err(io)?;
             key
         }
-        Err(error) => return Err(io(error)),
     };
     let one_time = key_hash(key.reveal()).ok_or(OpenError::Founding(CoreRefusal::Malformed))?;
     let command = PlatformCommand::Found(FoundPlatform { one_time });

@@ -39,9 +39,12 @@ impl<T: Cbor, F: Flash> Kept<T, F> {
     /// Makes `next` the value: durable first, then true.
     ///
     /// # Errors
-    /// [`FlashError`]; the value is then what it was, and the store does no more until it is opened again.
+    /// [`FlashError::Full`] when the value has outgrown its encoding: nothing is written. Otherwise [`FlashError`]; the value is then what it was,
+    /// and the store does no more until it is opened again.
     pub fn put(&mut self, next: T) -> Result<(), FlashError> {
         let record = to_vec(&next);
+        // What could not be read back is not kept: a list that has grown past what a decoder takes would lock the store for good.
+        from_slice::<T>(&record).map_err(|_| FlashError::Full)?;
         if self.records.bytes_used() > COMPACT_ABOVE {
             self.records.compact(core::iter::once(record.as_slice()))?;
         } else {

@@ -1,6 +1,11 @@
 //! What the phone does while it is online: nonces beforehand, and the report afterwards.
 use crate::{Failure, Node, Phone, Witness, phone::CRYPTO};
-use symbolon_offline_payment::{OfflinePaymentRefusal as Own, Refusal, messages::Request};
+use symbolon_keys::Crypto;
+use symbolon_offline_payment::{
+    OfflinePaymentRefusal as Own, Refusal,
+    messages::{Reconciled, Request},
+};
+use symbolon_proof::Raw;
 use symbolon_state::Flash;
 use symbolon_transport::clock;
 use symbolon_types::CoreRefusal;
@@ -25,7 +30,14 @@ impl<F: Flash> Phone<F> {
         let wallet = self.secure.get().wallet.clone().drop_expired(now)?;
         self.keep(|state| state.wallet = wallet)?;
         let before = self.redeem(node, witness)?;
-        let tokens = self.authenticator.messages(&Request::Nonces(count))?;
+        let tokens = match self.authenticator.messages(&Request::Nonces(count)) {
+            // Nonces that have ended at the server still fill the pool; a reconciliation tells which.
+            Err(failure) if failure.refusal() == Some(Refusal::Own(Own::PoolFull)) => {
+                self.reconcile(node, witness)?;
+                self.authenticator.messages(&Request::Nonces(count))?
+            }
+            answer => answer?,
+        };
         self.keep(|state| state.asked = tokens)?;
         Ok(before.saturating_add(self.redeem(node, witness)?))
     }
@@ -63,8 +75,19 @@ impl<F: Flash> Phone<F> {
         witness("report", &report.0);
         let answer = node.post("reports", &report)?;
         witness("reconciled", &answer.0);
-        self.authenticator.done(&Request::Reconciled(answer))?;
+        self.authenticator.done(&Request::Reconciled(answer.clone()))?;
+        self.drop_dead(&answer)?;
         self.forget_old()
+    }
+
+    /// Drops the tokens and grants that the authenticator has just dropped, by the same answer, which it has verified.
+    fn drop_dead(&mut self, answer: &Bytes) -> Result<(), Failure> {
+        let live = Raw(&answer.0).parse::<Reconciled>()?.danger_unverified().body.live.clone();
+        let alive = |token: &Bytes| live.contains(&CRYPTO.sha256(&[&token.0]));
+        self.keep(|state| {
+            state.asked.retain(alive);
+            state.wallet.pool.retain(|nonce| alive(&nonce.token));
+        })
     }
 
     /// Forgets payments that can be charged no more, and the oldest of those that have a receipt.

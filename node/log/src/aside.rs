@@ -13,10 +13,11 @@ pub(crate) struct Aside {
 }
 
 impl Aside {
-    pub fn start() -> Self {
+    /// `None` where the system gives no thread: then the caller hashes.
+    pub fn start() -> Option<Self> {
         let (batches, waiting) = sync_channel::<Arc<Vec<u8>>>(1);
         let (made, hashes) = sync_channel(1);
-        std::thread::spawn(move || {
+        let thread = move || {
             while let Ok(framed) = waiting.recv() {
                 let hash = batch::hash_framed(&framed);
                 drop(framed);
@@ -24,8 +25,9 @@ impl Aside {
                     return;
                 }
             }
-        });
-        Self { batches, hashes }
+        };
+        std::thread::Builder::new().name("log hash".into()).spawn(thread).ok()?;
+        Some(Self { batches, hashes })
     }
 
     /// Gives the thread a framed batch.

@@ -213,7 +213,10 @@ impl<D: Disk> Log<D> {
     fn write_buffer(&mut self, sequence: u64, at_ms: u64) -> Result<BatchHash, LogError> {
         self.ended = true;
         let long = self.buffer.len() >= ASIDE_BYTES_MIN;
-        let aside = long.then(|| &*self.aside.get_or_insert_with(Aside::start));
+        if long && self.aside.is_none() {
+            self.aside = Aside::start();
+        }
+        let aside = self.aside.as_ref().filter(|_| long);
         let written = self.disk.write_at(&self.file, self.tail, &self.buffer);
         // Not earlier: two readers of one buffer slow the write's copy more than the hash takes.
         if let Some(aside) = aside {

@@ -98,7 +98,7 @@ impl std::fmt::Display for VerifyError {
 
 impl std::error::Error for VerifyError {}
 
-/// Audits a log and its tables; neither is changed.
+/// Audits a log and its tables; the log is only read, and no row is changed.
 ///
 /// # Errors
 /// The first [`VerifyError`].

@@ -38,7 +38,7 @@ refusals! {
         129 AccountExists "ACCOUNT_EXISTS" "this id already names an account or a payee with other particulars",
         130 NonceRepeated "NONCE_REPEATED" "the nonce token repeats a nonce or a sequence number: a sign of bad randomness or of a cloned device",
         131 CredentialForm "CRED_FORM" "a PIN has 4 to 12 digits, a passphrase 8 to 48 bytes",
-        132 PayeeDuplicate "DUPLICATE" "this payee has already been credited for this nonce with another object",
+        132 PayeeDuplicate "DUPLICATE" "this payee has already been credited for this nonce or this challenge with another object",
     }
 }
 

@@ -203,6 +203,7 @@ impl Edge<'_> {
             accepted_at: receipt.iat,
             audit: from_slice::<Audit>(audit.reveal())?,
             bytes: upload.object,
+            challenge: paid.challenge,
         }))
     }
 

@@ -271,7 +271,7 @@ fn threat_t16_passwords_cannot_be_guessed_and_a_second_nonce_is_for_its_own_paym
     assert_eq!(refusal(phone.authorise(&sealed)), core(CoreRefusal::BadSignature));
     let (_, sealed) = phone.seal(offer, PIN);
     assert_eq!(refusal(phone.authorise(&sealed)), own(Own::VerificationWeak), "none at all");
-    // Five wrong ones, then the right one counts no more; paired anew it does.
+    // Five wrong ones, then the right one counts no more; whoever reaches the socket cannot pair anew, but after the server's answer it goes on.
     let offer = phone.offer(&other).unwrap();
     for _ in 0..5 {
         let request = phone.second_request(&offer, &other, "00000000".to_owned());
@@ -279,6 +279,16 @@ fn threat_t16_passwords_cannot_be_guessed_and_a_second_nonce_is_for_its_own_paym
     }
     assert_eq!(phone.second(&offer, &other), Err(own(Own::OtpRefused)));
     phone.application.counter = 0;
+    let kem = phone.status().kem;
+    let pairing = symbolon_offline_payment::payment_application::pairing(
+        &QUICK,
+        &phone.application,
+        &kem,
+        &phone.nature.seed(),
+    );
+    let pairing = Request::PairPaymentApplication(pairing.unwrap());
+    assert_eq!(phone.done(pairing), Err(own(Own::AlreadyEnrolled)));
+    phone.reconcile(&mut world).unwrap();
     phone.pair_application();
     phone.second(&offer, &other).unwrap();
 }

@@ -145,6 +145,7 @@ pub fn settle(token: u64, object: u64, payee: PayeeId, minor: u64) -> Command {
         audit: Audit { spend_total: minor, counter: object, previous: Hash::ZERO },
         // As long as an object is, so that the script needs several segments.
         bytes: Bytes(hash("object bytes", object).0.repeat(38)),
+        challenge: hash("challenge", object),
     })
 }
 

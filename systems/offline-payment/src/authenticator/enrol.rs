@@ -44,10 +44,9 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
         env: &Env<'_>,
         message: &PairPaymentApplication,
     ) -> Result<Reply, Denied> {
-        if let Some(known) = &self.state.application
-            && (known.application != message.application || known.attempts_left > 0)
-        {
-            let same = known.application == message.application;
+        // One whose attempts are used up stays so until a reconciliation: the socket alone does not bring another secret in.
+        if let Some(known) = &self.state.application {
+            let same = known.application == message.application && known.attempts_left > 0;
             return if same { Ok(Reply::Done(())) } else { Err(Own::AlreadyEnrolled.into()) };
         }
         let aad = message.application.as_bytes();

@@ -39,6 +39,9 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
         }
         limits_in_range(&answer.body.limits)?;
         let mut next = self.state.clone();
+        next.pool.retain(|nonce| answer.body.live.contains(&nonce.token));
+        next.sequence = next.sequence.max(answer.body.sequence);
+        next.application = next.application.filter(|known| known.attempts_left > 0);
         next.objects.retain(|emitted| !answer.body.known.contains(&emitted.token));
         next.spent_count = u32::try_from(next.objects.len()).unwrap_or(u32::MAX);
         next.spent_minor = next.objects.iter().try_fold(0u64, |sum, emitted| {
@@ -53,7 +56,7 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
             next.lock = Lock::Open;
         }
         next.lock_if_used_up();
-        self.commit(env, next, false)?;
+        self.commit(env, next, true)?;
         self.reported = None;
         Ok(Reply::Done(()))
     }

@@ -36,6 +36,8 @@ pub struct Store<F: Flash, C: Counter> {
     records: Records<F>,
     counter: C,
     at: u64,
+    /// A commit has failed: what the medium and the counter hold is unknown until they are opened anew.
+    failed: bool,
 }
 
 /// What was found at the start.
@@ -63,7 +65,7 @@ impl<F: Flash, C: Counter> Store<F, C> {
         }
         let commits_lost = if cut_in_between { 0 } else { risen.checked_sub(written).unwrap_or(u64::MAX) };
         let at = risen.max(counter.value()?);
-        Ok((Self { records, counter, at }, Found { state, commits_lost }))
+        Ok((Self { records, counter, at, failed: false }, Found { state, commits_lost }))
     }
 
     /// Writes the state and raises the counter. With `destroy`, no older state is left on the medium.
@@ -74,8 +76,9 @@ impl<F: Flash, C: Counter> Store<F, C> {
         state: &State,
         destroy: bool,
     ) -> Result<(), Refusal> {
-        let counter = self.at.checked_add(1).ok_or(Own::StoreFailed)?;
+        let counter = self.at.checked_add(1).filter(|_| !self.failed).ok_or(Own::StoreFailed)?;
         let record = seal(env, key, counter, state)?;
+        self.failed = true;
         if destroy || self.records.bytes_used() > COMPACT_ABOVE {
             self.records.compact(core::iter::once(record.as_slice()))?;
         } else {
@@ -83,6 +86,7 @@ impl<F: Flash, C: Counter> Store<F, C> {
         }
         self.counter.advance(counter)?;
         self.at = counter;
+        self.failed = false;
         Ok(())
     }
 
@@ -98,6 +102,8 @@ impl<F: Flash, C: Counter> Store<F, C> {
 
 fn seal(env: &Env<'_>, key: &Secret<[u8; 32]>, counter: u64, state: &State) -> Result<Vec<u8>, Refusal> {
     let plain = Secret::new(to_vec(state));
+    // What could not be read back is not written.
+    from_slice::<State>(plain.reveal()).map_err(|_| Own::StoreFailed)?;
     let mut nonce = [0; 12];
     nonce.iter_mut().zip(env.random32(b"store/nonce").reveal()).for_each(|(to, from)| *to = *from);
     let aad = counter.to_be_bytes();

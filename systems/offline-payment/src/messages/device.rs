@@ -181,6 +181,10 @@ cbor_map! {
         3 => known: Vec<Hash>,
         /// The limits from now on.
         4 => limits: super::DeviceLimits,
+        /// Token hashes whose grants are unspent and not ended: all others are of no more use.
+        5 => live: Vec<Hash>,
+        /// The highest sequence number of a granted token.
+        6 => sequence: u64,
     }
 }
 

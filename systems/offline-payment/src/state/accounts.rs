@@ -16,6 +16,9 @@ use symbolon_types::{CoreRefusal, Hash, UnixSeconds};
 
 type Answer = Result<Outcome, Refusal>;
 
+/// The most payments between two reconciliations: what an authenticator keeps until then.
+const COUNT_MAX: u32 = 1000;
+
 /// The longest life of a grant, in seconds: 30 days.
 const GRANT_SECONDS_MAX: u64 = 30 * 24 * 3600;
 
@@ -27,12 +30,16 @@ pub(super) fn open(rows: &mut dyn Rows, ctx: &Ctx, command: &OpenAccount) -> Ans
     }
     let sane = (1..=32).contains(&limits.pool)
         && (3..=10).contains(&limits.attempts)
+        && (1..=COUNT_MAX).contains(&limits.count)
         && (60..=GRANT_SECONDS_MAX).contains(&limits.grant_seconds)
         && limits.per_payment.minor() > 0
         && limits.for_device().is_some()
         && limits.verification.is_sorted_by_key(|rule| rule.from_minor);
     if !sane {
         return Err(CoreRefusal::Malformed.into());
+    }
+    if symbolon_journal::account(rows, &command.debt).is_some() {
+        return Err(Own::AccountExists.into());
     }
     let currency = limits.per_payment.currency();
     money::open(rows, ctx, payer_account(&command.payer), currency, Limit::DebitsWithinCredits(()))?;

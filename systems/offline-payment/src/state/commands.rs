@@ -173,6 +173,8 @@ cbor_map! {
         6 => audit: Audit,
         /// The object itself: one half of the evidence, should there be another.
         7 => bytes: Bytes,
+        /// H(txn): the challenge that it pays.
+        8 => challenge: Hash,
     }
 
     /// A report whose signature was verified.

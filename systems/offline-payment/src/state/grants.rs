@@ -2,7 +2,7 @@
 use super::commands::{GrantNonces, Outcome, TokenFacts};
 use super::money::{self, House, payer_account};
 use super::tables::{AUTHENTICATORS, AuthenticatorRow, GRANTS, GrantRow, NONCES, PAYERS, PayerRow, UNSPENT};
-use crate::messages::{Grant, GrantBody, SETTLEMENT_WINDOW_SECONDS};
+use crate::messages::{AuthenticatorId, Grant, GrantBody, SETTLEMENT_WINDOW_SECONDS};
 use crate::{OfflinePaymentRefusal as Own, Refusal};
 use alloc::vec::Vec;
 use symbolon_journal::{Transfer, TransferId};
@@ -29,10 +29,11 @@ pub(super) fn grant_nonces(
     let fresh: Vec<&TokenFacts> =
         command.tokens.iter().filter(|facts| GRANTS.get(rows, &facts.token).is_none()).collect();
     check_fresh(rows, ctx, &device, &fresh)?;
-    check_room(rows, ctx, command, &payer, fresh.len())?;
+    let ended = check_room(rows, ctx, command, &payer, fresh.len())?;
     let made: Vec<GrantRow> = fresh.iter().map(|facts| row(ctx, command, &device, &payer, facts)).collect();
     let chain: Vec<Transfer> = made.iter().map(reserve).collect();
     money::execute(rows, ctx, &chain)?;
+    ended.iter().for_each(|key| UNSPENT.delete(rows, key));
     for (facts, row) in fresh.iter().zip(&made) {
         NONCES.put(rows, &facts.nonce, &facts.token);
         GRANTS.put(rows, &facts.token, row);
@@ -71,25 +72,25 @@ fn check_fresh(
     Ok(())
 }
 
-/// The pool of unspent, unexpired grants has room for so many more. What has ended is swept out of the index here.
+/// The pool of unspent, unexpired grants has room for so many more; the rows that have ended, to be swept.
 fn check_room(
-    rows: &mut dyn Rows,
+    rows: &dyn Rows,
     ctx: &Ctx,
     command: &GrantNonces,
     payer: &PayerRow,
     more: usize,
-) -> Result<(), Refusal> {
-    let now = ctx.at.seconds();
-    let (live, ended): (Vec<_>, Vec<_>) =
-        UNSPENT.scan(rows, &command.authenticator, None, 64).into_iter().partition(|(_, exp)| *exp > now);
-    for (key, _) in ended {
-        UNSPENT.delete(rows, &key);
-    }
-    let pool = usize::try_from(payer.limits.pool).unwrap_or(0);
+) -> Result<Vec<(AuthenticatorId, Hash)>, Refusal> {
     if command.tokens.is_empty() {
         return Err(CoreRefusal::Malformed.into());
     }
-    if live.len().saturating_add(more) > pool { Err(Own::PoolFull.into()) } else { Ok(()) }
+    let now = ctx.at.seconds();
+    let (live, ended): (Vec<_>, Vec<_>) =
+        UNSPENT.scan(rows, &command.authenticator, None, 64).into_iter().partition(|(_, exp)| *exp > now);
+    let pool = usize::try_from(payer.limits.pool).unwrap_or(0);
+    if live.len().saturating_add(more) > pool {
+        return Err(Own::PoolFull.into());
+    }
+    Ok(ended.into_iter().map(|(key, _)| key).collect())
 }
 
 fn row(

@@ -1,12 +1,12 @@
 //! An authenticator online again: what it emitted is put on record; it is told the time and its limits. Its word releases no money (R2).
 use super::commands::{Outcome, Reconcile};
 use super::settle::revoke;
-use super::tables::{AUTHENTICATORS, GRANTS, GrantRow, PAYERS};
-use crate::messages::{Reconciled, ReconciledBody};
+use super::tables::{AUTHENTICATORS, GRANTS, GrantRow, PAYERS, UNSPENT};
+use crate::messages::{AuthenticatorId, Reconciled, ReconciledBody, ReportedObject};
 use crate::{OfflinePaymentRefusal as Own, Refusal};
 use alloc::vec::Vec;
 use symbolon_state::{Ctx, Rows};
-use symbolon_types::CoreRefusal;
+use symbolon_types::{CoreRefusal, Hash};
 
 pub(super) fn reconcile(rows: &mut dyn Rows, ctx: &Ctx, command: &Reconcile) -> Result<Outcome, Refusal> {
     let mut device = AUTHENTICATORS.get(rows, &command.authenticator).ok_or(Own::NotEnrolled)?;
@@ -22,8 +22,11 @@ pub(super) fn reconcile(rows: &mut dyn Rows, ctx: &Ctx, command: &Reconcile) -> 
         AUTHENTICATORS.put(rows, &command.authenticator, &device);
         return Err(Own::Revoked.into());
     }
-    let mut known = Vec::new();
+    let mut known: Vec<(ReportedObject, GrantRow)> = Vec::new();
     for reported in &command.objects {
+        if known.iter().any(|(before, _)| before.token == reported.token) {
+            return Err(CoreRefusal::Malformed.into());
+        }
         let grant = GRANTS.get(rows, &reported.token).ok_or(Own::NonceUnknown)?;
         if grant.authenticator != command.authenticator {
             return Err(Own::NonceUnknown.into());
@@ -52,6 +55,15 @@ pub(super) fn reconcile(rows: &mut dyn Rows, ctx: &Ctx, command: &Reconcile) -> 
             report: command.report,
             known: command.objects.iter().map(|reported| reported.token).collect(),
             limits,
+            live: live(rows, ctx, &command.authenticator),
+            sequence: device.sequence,
         },
     }))
+}
+
+/// The tokens whose grants may still be spent. A pool has at most 32; more rows have ended and wait to be swept.
+fn live(rows: &dyn Rows, ctx: &Ctx, authenticator: &AuthenticatorId) -> Vec<Hash> {
+    let now = ctx.at.seconds();
+    let found = UNSPENT.scan(rows, authenticator, None, 256);
+    found.into_iter().filter(|(_, exp)| *exp > now).map(|((_, token), _)| token).collect()
 }

@@ -4,6 +4,7 @@
 //!   object ─► known for (token, payee)? ─ same object ─► the first answer again
 //!                                       └ another ─────► evidence, DUPLICATE
 //!          ─► in time? ─ no ─► SETTLED_LATE
+//!          ─► challenge credited before, with another nonce ─► DUPLICATE
 //!          ─► grant unspent ──► posted from its reservation
 //!          └► grant spent by another object ──► evidence, authenticator revoked ─► inside the payee's cap: posted from offline_loss
 //!                                                                               └► else OUTSIDE_CAP
@@ -11,7 +12,7 @@
 use super::commands::{Outcome, Settle, SettledOutcome};
 use super::money;
 use super::tables::{
-    AUTHENTICATORS, EVIDENCE, Evidence, GRANTS, GrantRow, PAYEES, PAYERS, PayeeRow, SETTLEMENTS,
+    AUTHENTICATORS, CHALLENGES, EVIDENCE, Evidence, GRANTS, GrantRow, PAYEES, PAYERS, PayeeRow, SETTLEMENTS,
     SettlementRow, Source, UNSPENT,
 };
 use crate::messages::{SETTLEMENT_WINDOW_SECONDS, SKEW_SECONDS};
@@ -33,6 +34,9 @@ pub(super) fn settle(rows: &mut dyn Rows, ctx: &Ctx, command: &Settle) -> Result
         return Err(Own::LimitTransaction.into());
     }
     check_time(ctx, &grant, command)?;
+    if CHALLENGES.get(rows, &(command.payee, command.challenge)).is_some() {
+        return Err(Own::PayeeDuplicate.into());
+    }
     match grant.spent_by {
         None => first(rows, ctx, grant, command),
         Some(_) => later(rows, ctx, &grant, payee, command),
@@ -85,6 +89,7 @@ fn credited(rows: &mut dyn Rows, command: &Settle, source: Source) -> Outcome {
     let outcome = SettledOutcome { object: command.object, amount: command.amount, source };
     let row = SettlementRow { outcome, bytes: command.bytes.clone() };
     SETTLEMENTS.put(rows, &(command.token, command.payee), &row);
+    CHALLENGES.put(rows, &(command.payee, command.challenge), &command.object);
     Outcome::Settled(outcome)
 }
 

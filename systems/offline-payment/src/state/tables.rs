@@ -1,4 +1,4 @@
-//! The tables of system 01 (numbers 101 to 110) and how they are read from outside.
+//! The tables of system 01 (numbers 101 to 111) and how they are read from outside.
 use crate::messages::{AuthenticatorId, DeviceLimits, Grant, Nonce, PayeeCertificate, PayeeId, PayerId};
 use crate::state::{AccountLimits, SettledOutcome};
 use alloc::{string::String, vec::Vec};
@@ -19,13 +19,15 @@ pub(super) const NONCES: Table<Nonce, Hash> = Table::new(106, "offline-payment.n
 pub(super) const SETTLEMENTS: Table<(Hash, PayeeId), SettlementRow> =
     Table::new(107, "offline-payment.settlements");
 pub(super) const EVIDENCE: Table<Hash, Evidence> = Table::new(108, "offline-payment.evidence");
+/// The object that was credited for a challenge: a challenge is paid once.
+pub(super) const CHALLENGES: Table<(PayeeId, Hash), Hash> = Table::new(111, "offline-payment.challenges");
 pub(super) const AUTHENTICATORS_OF: Table<(PayerId, AuthenticatorId), ()> =
     Table::new(110, "offline-payment.authenticators-of");
 pub(super) const UNSPENT: Table<(AuthenticatorId, Hash), UnixSeconds> =
     Table::new(109, "offline-payment.unspent");
 
 /// The tables of this system, (number, name).
-pub const TABLES: [(u16, &str); 10] = [
+pub const TABLES: [(u16, &str); 11] = [
     (PAYERS.id(), PAYERS.name()),
     (CODES.id(), CODES.name()),
     (AUTHENTICATORS.id(), AUTHENTICATORS.name()),
@@ -36,6 +38,7 @@ pub const TABLES: [(u16, &str); 10] = [
     (EVIDENCE.id(), EVIDENCE.name()),
     (UNSPENT.id(), UNSPENT.name()),
     (AUTHENTICATORS_OF.id(), AUTHENTICATORS_OF.name()),
+    (CHALLENGES.id(), CHALLENGES.name()),
 ];
 
 /// From where a payee was credited (rule R4).
