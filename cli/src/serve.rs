@@ -20,6 +20,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// How long requests under way may take once the platform is told to stop.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// Connections that are open at once; further ones wait in the system's queue.
+const CONNECTIONS_MAX: usize = 1024;
+
 /// How long the head of a request may take to arrive, and a connection may be idle.
 const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -151,10 +154,15 @@ async fn answer(
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_PATIENCE);
     let open = GracefulShutdown::new();
+    let room = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS_MAX));
     let mut stop = std::pin::pin!(stop);
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let accepted = async {
+            let room = Arc::clone(&room).acquire_owned().await;
+            (listener.accept().await, room)
+        };
+        let (accepted, room) = tokio::select! {
+            accepted = accepted => accepted,
             () = &mut stop => return open,
         };
         let Ok((stream, _)) = accepted else {
@@ -166,6 +174,7 @@ async fn answer(
         let connection = open.watch(http.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
             let _ = connection.await;
+            drop(room);
         });
     }
 }

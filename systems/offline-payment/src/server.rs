@@ -18,7 +18,7 @@ use crate::state::{
 };
 use crate::{OfflinePaymentRefusal as Own, Refusal};
 use alloc::vec::Vec;
-use symbolon_keys::{Crypto, CryptoError, KemPublic, Signer, derive32};
+use symbolon_keys::{Crypto, CryptoError, KemPublic, Signer, VerifyingKey, derive32};
 use symbolon_proof::{Claims, Raw, sign};
 use symbolon_state::Rows;
 use symbolon_types::{CoreRefusal, Hash, Secret};
@@ -136,7 +136,7 @@ impl Edge<'_> {
         }
         let first = tokens.first().ok_or(CoreRefusal::Malformed)?;
         let authenticator = Raw(&first.0).parse::<NonceToken>()?.danger_unverified().body.authenticator;
-        let key = state::authenticator(rows, &authenticator).ok_or(Own::NotEnrolled)?.signing;
+        let key = standing(rows, &authenticator)?;
         let mut facts = Vec::new();
         for bytes in tokens {
             let token = Raw(&bytes.0).parse::<NonceToken>()?.verify(self.crypto, &key)?.into_claims();
@@ -214,7 +214,7 @@ impl Edge<'_> {
     pub fn open_report(&self, rows: &dyn Rows, bytes: &[u8]) -> Result<Command, Refusal> {
         let signed = Raw(bytes).parse::<Report>()?;
         let id = signed.danger_unverified().body.authenticator;
-        let key = state::authenticator(rows, &id).ok_or(Own::NotEnrolled)?.signing;
+        let key = standing(rows, &id)?;
         let report = signed.verify(self.crypto, &key)?;
         let hash = report.payload_hash(self.crypto);
         let Report { iat, body } = report.into_claims();
@@ -245,4 +245,10 @@ impl Edge<'_> {
         name.iter_mut().zip(wide.reveal()).for_each(|(to, from)| *to = *from);
         AccountRef(name)
     }
+}
+
+/// The key of an authenticator that is enrolled and not revoked. Refused here too, so that a revoked device does not make the log grow.
+fn standing(rows: &dyn Rows, id: &AuthenticatorId) -> Result<VerifyingKey, Refusal> {
+    let row = state::authenticator(rows, id).ok_or(Own::NotEnrolled)?;
+    if row.revoked { Err(Own::Revoked.into()) } else { Ok(row.signing) }
 }

@@ -3,6 +3,7 @@ mod world;
 
 use symbolon_offline_payment::OfflinePaymentRefusal as Own;
 use symbolon_offline_payment::messages::{Receipt, ReceiptBody, Settlement};
+use symbolon_offline_payment::state::Outcome;
 use symbolon_types::UnixSeconds;
 use symbolon_wire::cbor::to_vec;
 use world::*;
@@ -73,4 +74,23 @@ fn a_challenge_is_credited_once_whatever_nonce_pays_it() {
     assert_eq!(world.settle(&to_vec(&upload)), Err(own(Own::PayeeDuplicate)));
     assert_eq!((world.balance(), world.credited(&shop)), (before, 700));
     assert!(!world.revoked(&phone), "two nonces are no double spend of the payer");
+}
+
+#[test]
+fn a_payees_certificate_that_has_ended_is_made_anew_for_the_same_key() {
+    let mut world = World::funded(&QUICK);
+    let shop = world.shop(1, "Bakery", eur(0));
+    let row = symbolon_offline_payment::state::payee(&world.rows, &shop.id).unwrap();
+    let first = row.certificate.unwrap();
+    let enrol = |world: &mut World| {
+        let request = shop.payee().request(shop.code).unwrap();
+        let command = world.edge().open_payee_request(&request.0).unwrap();
+        let Outcome::PayeeEnrolled(certificate) = world.apply(command) else { panic!("refused") };
+        certificate
+    };
+    assert_eq!(enrol(&mut world), first, "while it stands");
+    world.nature.pass(row.valid_seconds);
+    let second = enrol(&mut world);
+    assert_eq!((second.cnf.key, second.iat), (first.cnf.key, world.nature.now()));
+    assert!(second.exp > first.exp);
 }

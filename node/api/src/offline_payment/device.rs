@@ -9,7 +9,7 @@ use serde::Serialize;
 use std::sync::Arc;
 use symbolon_machine::Submission;
 use symbolon_offline_payment::server::Edge;
-use symbolon_offline_payment::state::{Command, Outcome, code_known};
+use symbolon_offline_payment::state::{Command, Outcome, code_known, settlement};
 use symbolon_offline_payment::{OfflinePaymentRefusal, Refusal};
 use symbolon_state::Rows;
 use symbolon_types::{CoreRefusal, hex_upper};
@@ -27,6 +27,14 @@ pub(crate) struct PublicKeys {
 }
 
 type Sealed = Result<(u64, Vec<u8>), Failure>;
+
+/// The answer to an object that was settled before: read, not written once more.
+fn answered_before(node: &Node, command: &Command) -> Result<Option<(u64, Vec<u8>)>, Failure> {
+    let Command::Settle(asked) = command else { return Ok(None) };
+    let (sequence, known) = node.read(|rows| settlement(rows, &asked.token, &asked.payee))?;
+    let same = known.filter(|known| known.object == asked.object);
+    Ok(same.map(|known| (sequence, to_vec(&known))))
+}
 
 /// Opens what came over a snapshot of the rows.
 fn opened(
@@ -126,6 +134,9 @@ pub(crate) async fn settle(State(node): State<Arc<Node>>, request: Body) -> Resp
     let answer = async {
         let bytes = body(request).await?;
         let command = opened(&node, |edge, rows| edge.open_settlement(rows, &bytes))?;
+        if let Some(known) = answered_before(&node, &command)? {
+            return Ok(known);
+        }
         match outcome(&node, Submission::natural(command)).await? {
             (sequence, Outcome::Settled(settled)) => Ok((sequence, to_vec(&settled))),
             _ => Err(CoreRefusal::Unavailable.into()),

@@ -148,7 +148,9 @@ pub(super) fn enrol_payee(rows: &mut dyn Rows, ctx: &Ctx, command: &EnrolPayee) 
     }
     let mut row = PAYEES.get(rows, &payee).ok_or(Own::PayeeUnknown)?;
     let now = ctx.at.seconds();
-    let certificate = row.certificate.clone().unwrap_or_else(|| PayeeCertificate {
+    // A repeat gets the same certificate; one that has ended is made anew for the same key.
+    let standing = row.certificate.clone().filter(|certificate| certificate.exp > now);
+    let certificate = standing.unwrap_or_else(|| PayeeCertificate {
         exp: now.plus(row.valid_seconds),
         iat: now,
         cnf: Confirmation { key: command.signing },

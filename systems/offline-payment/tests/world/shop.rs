@@ -14,6 +14,7 @@ pub struct Shop {
     nature: super::Nature,
     pub id: PayeeId,
     pub key: SigningKey,
+    pub code: [u8; 16],
     pub state: PayeeState,
 }
 
@@ -27,7 +28,7 @@ impl Shop {
         };
         let certificate = world.edge().seal_certificate(&certificate).unwrap();
         let state = Payee { crypto: world.crypto, key: &key }.enrolled(world.server(), certificate).unwrap();
-        Self { crypto: world.crypto, nature: world.nature.clone(), id, key, state }
+        Self { crypto: world.crypto, nature: world.nature.clone(), id, key, code, state }
     }
 
     pub fn payee(&self) -> Payee<'_> {
