@@ -1,5 +1,5 @@
-//! A phone that dies at each of its durable writes, just before it or just after it, and leads on from what its stores hold: one object, one
-//! nonce, one receipt, the same bytes.
+//! A phone, and a shop's reader, that die at each of their durable writes, just before it or just after it, and lead on from what their stores
+//! hold: one object, one nonce, one receipt, the same bytes, one credit.
 mod world;
 
 use std::sync::{
@@ -15,6 +15,7 @@ use symbolon_offline_payment::{
     secure_application::LastCall,
 };
 use symbolon_phone::{Entry, Failure, HeldPayment, PayeeLink, Phone};
+use symbolon_reader::{PayerLink, Reader, Take};
 use symbolon_state::{Bank, Flash, FlashError, fake::FakeFlash};
 use symbolon_transport::{TransportError, clock, entropy};
 use symbolon_types::CoreRefusal;
@@ -189,6 +190,83 @@ impl World {
             }
             resumed => resumed.unwrap(),
         }
+    }
+}
+
+/// The phone in front of a reader: pays each challenge, shows its object, and takes the receipt.
+struct Payer<'w> {
+    world: &'w World,
+    receipts: Vec<Vec<u8>>,
+}
+
+/// What the phone sees of the reader: its challenge. The object is taken away without a receipt.
+struct Screen<'a> {
+    challenge: &'a [u8],
+    object: Option<Vec<u8>>,
+}
+
+impl PayeeLink for Screen<'_> {
+    fn challenge(&mut self) -> Result<Vec<u8>, TransportError> {
+        Ok(self.challenge.to_vec())
+    }
+    fn hand_over(
+        &mut self,
+        _: &[u8],
+        object: &[u8],
+        _: &mut dyn FnMut(&[u8]) -> Result<bool, Failure>,
+    ) -> Result<bool, Failure> {
+        self.object = Some(object.to_vec());
+        Ok(false)
+    }
+}
+
+impl PayerLink for Payer<'_> {
+    fn charge(&mut self, challenge: &[u8], take: &mut Take<'_>) -> Result<(), symbolon_reader::Failure> {
+        let mut screen = Screen { challenge, object: None };
+        self.world.phone().pay(&mut screen, &mut entry, LastCall::Forbidden, &mut ignore).unwrap();
+        let receipt = take(&screen.object.unwrap())?.ok_or(TransportError::Timeout)?;
+        self.receipts.push(receipt);
+        Ok(())
+    }
+}
+
+/// One charge and its upload, during which the reader dies at that write; whether it died at all.
+fn charge_and_die(writes: i64, with_effect: bool) -> bool {
+    let world = World::ready(2);
+    let node = symbolon_reader::Node::new(&world.server.url).unwrap();
+    let (flash, code) = (FakeFlash::default(), world.server.bank().invite_payee(7, "Mill", eur(0)));
+    world.server.set_up(true);
+    Reader::on(flash.clone()).unwrap().enrol(&node, world.server.key(), code, &mut ignore).unwrap();
+    let mut payer = Payer { world: &world, receipts: Vec::new() };
+    let dying = Dying::at(&flash, writes, with_effect);
+    let mut reader = Reader::on(dying.clone()).unwrap();
+    if reader.charge(&mut payer, eur(450), &mut ignore).is_ok() {
+        let _ = reader.upload(&node, &mut ignore);
+    }
+    drop(reader);
+    let died = dying.left.load(Ordering::Relaxed) <= 0;
+    let mut reader = Reader::on(flash).unwrap();
+    // Asked and not paid, or paid and the receipt lost: the same challenge leads on. Never asked: it is asked now.
+    let charged = match reader.state().last {
+        Some(_) => reader.resume(&mut payer, &mut ignore),
+        None => reader.charge(&mut payer, eur(450), &mut ignore),
+    };
+    charged.unwrap();
+    assert!(payer.receipts.windows(2).all(|pair| pair[0] == pair[1]), "one receipt");
+    for _ in 0..2 {
+        reader.upload(&node, &mut ignore).unwrap();
+        assert_eq!(world.server.bank().credited(7), 450, "credited once");
+    }
+    let accepted = &reader.state().payee.as_ref().unwrap().accepted;
+    assert!(accepted.len() == 1 && accepted[0].settled);
+    died
+}
+
+#[test]
+fn the_reader_dies_at_each_of_its_writes() {
+    for with_effect in [false, true] {
+        let died = (1..=6).take_while(|&writes| charge_and_die(writes, with_effect)).count();
+        assert_eq!(died, 3, "the challenge; the object; that it is settled");
     }
 }
 
