@@ -93,6 +93,7 @@ impl Currency {
     /// The alphabetic code, three capital letters.
     #[must_use]
     pub fn alpha(self) -> &'static str {
+        // The code of ISO 4217 for no currency; every value of this type is in the table, so it is never seen.
         self.row().and_then(|row| core::str::from_utf8(row.0).ok()).unwrap_or("XXX")
     }
 
