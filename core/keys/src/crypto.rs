@@ -1,116 +1,60 @@
 //! The operations that a provider of cryptography brings. Higher constructions (HKDF, HPKE, COSE, OTP) are built once over them.
+//!
+//! **Invariant:** two providers answer alike: the same bytes, or both a refusal. The one exception is said at [`Crypto::ecdsa_sign`].
 use alloc::vec::Vec;
 use symbolon_types::{Hash, Secret};
 
-/// What a provider can do; a vector for an algorithm that it lacks is skipped by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Algorithm {
-    /// SHA-1 (only inside HMAC, for RFC 4226 and RFC 6287).
-    Sha1,
-    /// SHA-256 (FIPS 180-4).
-    Sha256,
-    /// SHA-512 (FIPS 180-4).
-    Sha512,
-    /// AES-128-GCM (SP 800-38D), 96-bit nonce, 128-bit tag.
-    Aes128Gcm,
-    /// AES-256-GCM (SP 800-38D), 96-bit nonce, 128-bit tag.
-    Aes256Gcm,
-    /// ChaCha20-Poly1305 (RFC 8439).
-    ChaCha20Poly1305,
-    /// Ed25519 (RFC 8032), strict: no small-order keys, no malleable signatures.
-    Ed25519,
-    /// X25519 (RFC 7748); an all-zero result is refused.
-    X25519,
-    /// Argon2id version 0x13 (RFC 9106).
-    Argon2id,
-}
-
-/// Hash functions for HMAC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HashAlgorithm {
-    /// 20 bytes.
-    Sha1,
-    /// 32 bytes.
-    Sha256,
-    /// 64 bytes.
-    Sha512,
-}
-
-/// Authenticated encryption: 12-byte nonce, 16-byte tag appended to the ciphertext.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Aead {
-    /// 16-byte key.
-    Aes128Gcm,
-    /// 32-byte key.
-    Aes256Gcm,
-    /// 32-byte key.
-    ChaCha20Poly1305,
-}
-
-impl Aead {
-    /// The key's length in bytes.
-    #[must_use]
-    pub const fn key_len(self) -> usize {
-        match self {
-            Self::Aes128Gcm => 16,
-            Self::Aes256Gcm | Self::ChaCha20Poly1305 => 32,
-        }
-    }
-}
-
-/// How dear one Argon2id computation is (RFC 9106 §4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Argon2Cost {
-    /// Memory in KiB, at least 8.
-    pub memory_kib: u32,
-    /// Passes, at least 1.
-    pub passes: u32,
-}
-
-impl Argon2Cost {
-    /// 19 MiB, two passes: what a phone's authenticator affords for one entry of a PIN.
-    pub const DEVICE: Self = Self { memory_kib: 19 * 1024, passes: 2 };
-
-    /// The most memory that a provider gives one computation: 1 GiB. A cost read from a file cannot exhaust the machine.
-    pub const MEMORY_KIB_MAX: u32 = 1024 * 1024;
-
-    /// The most passes that a provider makes.
-    pub const PASSES_MAX: u32 = 64;
-
-    /// Whether memory is 8..=[`Self::MEMORY_KIB_MAX`] KiB and passes are 1..=[`Self::PASSES_MAX`]. Every provider refuses any other cost.
-    #[must_use]
-    pub const fn in_range(self) -> bool {
-        8 <= self.memory_kib
-            && self.memory_kib <= Self::MEMORY_KIB_MAX
-            && 1 <= self.passes
-            && self.passes <= Self::PASSES_MAX
-    }
-}
+mod algorithm;
+pub use algorithm::{Aead, AesCcm, Algorithm, Argon2Cost, CcmKey, CcmNonce, CcmTag, Curve, HashAlgorithm};
 
 /// One error for all failures: it says nothing of why, so that it tells an attacker nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CryptoError;
 
 /// A provider of cryptography. Every provider passes the same conformance suite.
+///
+/// An operation whose [`Algorithm`] is not in [`Crypto::algorithms`] answers [`CryptoError`]; hashes and HMAC are in every provider.
 pub trait Crypto: Send + Sync {
     /// What this provider can do.
     fn algorithms(&self) -> &'static [Algorithm];
 
+    // Hashes
+
     /// SHA-256 over the parts, one after the other.
     fn sha256(&self, parts: &[&[u8]]) -> Hash;
+
+    /// The digest of the parts, one after the other; [`HashAlgorithm::digest_len`] bytes.
+    fn digest(&self, hash: HashAlgorithm, parts: &[&[u8]]) -> Vec<u8>;
+
+    // Message authentication
 
     /// HMAC (RFC 2104) over the parts; the result has the hash's length.
     fn hmac(&self, hash: HashAlgorithm, key: &[u8], parts: &[&[u8]]) -> Secret<Vec<u8>>;
 
-    /// Ciphertext and tag.
+    /// AES-CMAC (SP 800-38B) over the parts, under a key of 16, 24 or 32 bytes. Compare in constant time: [`Secret::equals`].
     ///
     /// # Errors
     /// [`CryptoError`] when the key has the wrong length.
+    fn aes_cmac(&self, key: &[u8], parts: &[&[u8]]) -> Result<Secret<[u8; 16]>, CryptoError>;
+
+    /// AES-CBC-MAC over the parts with a zero IV and zero padding (RFC 9053 §3.2), under a key of 16, 24 or 32 bytes. A user cuts it to the tag's
+    /// length. It is safe only where a message's length is fixed, or stands in its first block as in COSE: else take CMAC.
+    ///
+    /// # Errors
+    /// [`CryptoError`] when the key has the wrong length, or when there is no byte to authenticate: no block, no MAC.
+    fn aes_cbc_mac(&self, key: &[u8], parts: &[&[u8]]) -> Result<Secret<[u8; 16]>, CryptoError>;
+
+    // Authenticated encryption
+
+    /// Ciphertext and tag.
+    ///
+    /// # Errors
+    /// [`CryptoError`] when the key or the nonce has the wrong length, or the message is longer than the cipher takes.
     fn aead_seal(
         &self,
         aead: Aead,
         key: &[u8],
-        nonce: &[u8; 12],
+        nonce: &[u8],
         aad: &[u8],
         plaintext: &[u8],
     ) -> Result<Vec<u8>, CryptoError>;
@@ -123,10 +67,12 @@ pub trait Crypto: Send + Sync {
         &self,
         aead: Aead,
         key: &[u8],
-        nonce: &[u8; 12],
+        nonce: &[u8],
         aad: &[u8],
         ciphertext: &[u8],
     ) -> Result<Secret<Vec<u8>>, CryptoError>;
+
+    // Signatures
 
     /// The public key of a 32-byte Ed25519 seed.
     fn ed25519_public(&self, seed: &[u8; 32]) -> [u8; 32];
@@ -134,6 +80,8 @@ pub trait Crypto: Send + Sync {
     /// An Ed25519 signature; the same message gives the same bytes.
     fn ed25519_sign(&self, seed: &[u8; 32], message: &[u8]) -> [u8; 64];
 
+    /// By the rule of RFC 8032 §5.1.7 without the cofactor, and strictly: key and R must pass [`ed25519_strict`](crate::ed25519_strict).
+    ///
     /// # Errors
     /// [`CryptoError`] unless the signature is right, canonical, and under a key that is not of small order.
     fn ed25519_verify(
@@ -143,6 +91,47 @@ pub trait Crypto: Send + Sync {
         signature: &[u8; 64],
     ) -> Result<(), CryptoError>;
 
+    /// The public key of an ECDSA or ECDH private key, as an uncompressed point (SEC 1 §2.3.3): 1 + 2 × [`Curve::field_len`] bytes.
+    ///
+    /// # Errors
+    /// [`CryptoError`] unless the private key is [`Curve::field_len`] bytes long and, as a number, 1 to the curve's order less 1.
+    fn ecdsa_public(&self, curve: Curve, private: &[u8]) -> Result<Vec<u8>, CryptoError>;
+
+    /// An ECDSA signature (FIPS 186-5 §6.4) as r and s of [`Curve::field_len`] bytes each. A provider that lists [`Algorithm::EcdsaRfc6979`] gives
+    /// the same bytes for the same message; another may draw its own nonce. **Never assume that a signature is repeatable.**
+    ///
+    /// # Errors
+    /// [`CryptoError`] for a private key as in [`Crypto::ecdsa_public`], or a pair of curve and hash that the provider lacks.
+    fn ecdsa_sign(
+        &self,
+        curve: Curve,
+        hash: HashAlgorithm,
+        private: &[u8],
+        message: &[u8],
+    ) -> Result<Vec<u8>, CryptoError>;
+
+    /// Verifies r and s under a point in a form of [`Curve::takes_form`]. Both signatures of a message, (r, s) and (r, n - s), are right
+    /// (FIPS 186-5 says nothing else): so no identity is ever the hash of a signature.
+    ///
+    /// # Errors
+    /// [`CryptoError`] unless the point is on the curve, r and s lie between 1 and the order less 1, and the signature is right.
+    fn ecdsa_verify(
+        &self,
+        curve: Curve,
+        hash: HashAlgorithm,
+        public: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), CryptoError>;
+
+    // Key agreement
+
+    /// The x-coordinate of private × public on P-256 (SP 800-56A §5.7.1.2). The public key of `private` is [`Crypto::ecdsa_public`]'s.
+    ///
+    /// # Errors
+    /// [`CryptoError`] unless the point has a form of [`Curve::takes_form`] and lies on the curve, and the private key is in range.
+    fn p256_ecdh(&self, private: &[u8; 32], public: &[u8]) -> Result<Secret<[u8; 32]>, CryptoError>;
+
     /// The public key of an X25519 private key (clamped inside).
     fn x25519_public(&self, private: &[u8; 32]) -> [u8; 32];
 
@@ -151,6 +140,8 @@ pub trait Crypto: Send + Sync {
     /// # Errors
     /// [`CryptoError`] when it is all zero (RFC 7748 §6.1).
     fn x25519(&self, private: &[u8; 32], public: &[u8; 32]) -> Result<Secret<[u8; 32]>, CryptoError>;
+
+    // Passwords
 
     /// Argon2id with one lane; 32 bytes.
     ///

@@ -5,6 +5,9 @@ use crate::{Crypto, CryptoError};
 use symbolon_types::{Hash, Secret, identifier};
 use symbolon_wire::cbor::{Cbor, Decoder, Encoder, Malformed, to_vec};
 
+mod p256;
+pub use p256::{Es256Key, Es256VerifyingKey, P256KemKey, P256KemPublic};
+
 /// Key type OKP (RFC 9053 §7, table 17).
 const OKP: i64 = 1;
 /// Curve X25519 (RFC 9053 §7.1, table 18).
@@ -23,6 +26,14 @@ identifier! {
     pub struct VerifyingKey([u8; 32]);
 }
 symbolon_wire::cbor_identifier!(KeyId);
+
+impl KeyId {
+    /// The first eight bytes of a thumbprint.
+    fn of(thumbprint: &Hash) -> Self {
+        let [a, b, c, d, e, f, g, h, ..] = thumbprint.0;
+        Self([a, b, c, d, e, f, g, h])
+    }
+}
 
 /// A COSE_Key that holds no more than its thumbprint needs: `{1: OKP, -1: curve, -2: x}` (RFC 9679 §4.1).
 fn encode_okp(curve: i64, x: &[u8; 32], out: &mut Encoder) {
@@ -66,8 +77,7 @@ impl VerifyingKey {
     /// The key's id: the thumbprint's first eight bytes.
     #[must_use]
     pub fn id(&self, crypto: &dyn Crypto) -> KeyId {
-        let [a, b, c, d, e, f, g, h, ..] = self.thumbprint(crypto).0;
-        KeyId([a, b, c, d, e, f, g, h])
+        KeyId::of(&self.thumbprint(crypto))
     }
 
     /// # Errors

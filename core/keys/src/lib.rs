@@ -22,9 +22,16 @@ mod hkdf;
 mod keypair;
 mod otp;
 mod rustcrypto;
+mod strict;
 
-pub use crypto::{Aead, Algorithm, Argon2Cost, Crypto, CryptoError, HashAlgorithm};
+pub use crypto::{
+    Aead, AesCcm, Algorithm, Argon2Cost, CcmKey, CcmNonce, CcmTag, Crypto, CryptoError, Curve, HashAlgorithm,
+};
 pub use hkdf::{HKDF_LEN_MAX, derive32, hkdf_expand, hkdf_extract, hkdf_label};
-pub use keypair::{KemKey, KemPublic, KeyId, LocalSigner, Signer, SigningKey, VerifyingKey};
+pub use keypair::{
+    Es256Key, Es256VerifyingKey, KemKey, KemPublic, KeyId, LocalSigner, P256KemKey, P256KemPublic, Signer,
+    SigningKey, VerifyingKey,
+};
 pub use otp::{OcraInput, OcraSuite, OtpError, hotp, ocra, totp};
 pub use rustcrypto::RustCrypto;
+pub use strict::ed25519_strict;

@@ -101,7 +101,7 @@ pub fn ocra(
 /// `C | Q | P | S | T` (RFC 6287 §5.1), a field only where the suite names it.
 fn data_input(suite: &OcraSuite, input: &OcraInput<'_>) -> Result<Secret<Vec<u8>>, OtpError> {
     let given = (input.counter.is_some(), input.time_steps.is_some());
-    let lengths_wanted = (suite.pin_hash.map(suite::hash_len), suite.session_len);
+    let lengths_wanted = (suite.pin_hash.map(HashAlgorithm::digest_len), suite.session_len);
     let lengths_given = (input.pin_hash.map(<[u8]>::len), input.session.map(<[u8]>::len));
     if given != (suite.counter, suite.time_step_s.is_some()) || lengths_given != lengths_wanted {
         return Err(OtpError::Input);

@@ -1,45 +1,27 @@
 //! The provider made of RustCrypto and dalek crates: pure Rust, `no_std`, for devices and for the simulated world.
 //!
 //! **Invariant:** a failure is one [`CryptoError`], whatever its cause.
-use crate::{Aead, Algorithm, Argon2Cost, Crypto, CryptoError, HashAlgorithm};
-use aes_gcm::aead::{self, AeadCore, KeyInit, Nonce, Payload, consts::U12};
-use aes_gcm::{Aes128Gcm, Aes256Gcm};
+use crate::{Aead, Algorithm, Argon2Cost, Crypto, CryptoError, Curve, HashAlgorithm, ed25519_strict};
+use aes_gcm::aead::Payload;
 use alloc::vec::Vec;
 use argon2::{Argon2, Params, Version};
-use chacha20poly1305::ChaCha20Poly1305;
 use ed25519_dalek::Signer as _;
-use hmac::{Hmac, Mac};
+use hmac::Hmac;
 use sha1::Sha1;
-use sha2::{Digest, Sha256, Sha512};
+use sha2::{Digest, Sha256, Sha384, Sha512};
 use symbolon_types::{Hash, Secret};
 use x25519_dalek::{PublicKey, StaticSecret};
+
+mod aead;
+mod ecdsa;
+mod mac;
 
 /// The provider; it holds nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RustCrypto;
 
-fn mac<M: Mac + KeyInit>(key: &[u8], parts: &[&[u8]]) -> Secret<Vec<u8>> {
-    #[expect(clippy::expect_used, reason = "HMAC takes keys of any length (RFC 2104 §2)")]
-    let mut mac = <M as KeyInit>::new_from_slice(key).expect("any length");
-    parts.iter().for_each(|part| mac.update(part));
-    Secret::new(mac.finalize().into_bytes().to_vec())
-}
-
-fn seal<C>(key: &[u8], nonce: &[u8; 12], payload: Payload<'_, '_>) -> Result<Vec<u8>, CryptoError>
-where
-    C: KeyInit + aead::Aead + AeadCore<NonceSize = U12>,
-{
-    let nonce: &Nonce<C> = nonce.into();
-    C::new_from_slice(key).map_err(|_| CryptoError)?.encrypt(nonce, payload).map_err(|_| CryptoError)
-}
-
-fn open<C>(key: &[u8], nonce: &[u8; 12], payload: Payload<'_, '_>) -> Result<Secret<Vec<u8>>, CryptoError>
-where
-    C: KeyInit + aead::Aead + AeadCore<NonceSize = U12>,
-{
-    let nonce: &Nonce<C> = nonce.into();
-    let cipher = C::new_from_slice(key).map_err(|_| CryptoError)?;
-    cipher.decrypt(nonce, payload).map(Secret::new).map_err(|_| CryptoError)
+fn digest_with<D: Digest>(parts: &[&[u8]]) -> Vec<u8> {
+    parts.iter().fold(D::new(), |hasher, part| hasher.chain_update(part)).finalize().to_vec()
 }
 
 impl Crypto for RustCrypto {
@@ -47,10 +29,21 @@ impl Crypto for RustCrypto {
         &[
             Algorithm::Sha1,
             Algorithm::Sha256,
+            Algorithm::Sha384,
             Algorithm::Sha512,
             Algorithm::Aes128Gcm,
+            Algorithm::Aes192Gcm,
             Algorithm::Aes256Gcm,
+            Algorithm::AesCcm,
             Algorithm::ChaCha20Poly1305,
+            Algorithm::AesCmac,
+            Algorithm::AesCbcMac,
+            Algorithm::EcdsaP256Sha256,
+            Algorithm::EcdsaP256Sha512,
+            Algorithm::EcdsaP384Sha384,
+            Algorithm::EcdsaP521Sha512,
+            Algorithm::EcdsaRfc6979,
+            Algorithm::EcdhP256,
             Algorithm::Ed25519,
             Algorithm::X25519,
             Algorithm::Argon2id,
@@ -62,44 +55,52 @@ impl Crypto for RustCrypto {
         Hash(hasher.finalize().into())
     }
 
+    fn digest(&self, hash: HashAlgorithm, parts: &[&[u8]]) -> Vec<u8> {
+        match hash {
+            HashAlgorithm::Sha1 => digest_with::<Sha1>(parts),
+            HashAlgorithm::Sha256 => digest_with::<Sha256>(parts),
+            HashAlgorithm::Sha384 => digest_with::<Sha384>(parts),
+            HashAlgorithm::Sha512 => digest_with::<Sha512>(parts),
+        }
+    }
+
     fn hmac(&self, hash: HashAlgorithm, key: &[u8], parts: &[&[u8]]) -> Secret<Vec<u8>> {
         match hash {
-            HashAlgorithm::Sha1 => mac::<Hmac<Sha1>>(key, parts),
-            HashAlgorithm::Sha256 => mac::<Hmac<Sha256>>(key, parts),
-            HashAlgorithm::Sha512 => mac::<Hmac<Sha512>>(key, parts),
+            HashAlgorithm::Sha1 => mac::hmac::<Hmac<Sha1>>(key, parts),
+            HashAlgorithm::Sha256 => mac::hmac::<Hmac<Sha256>>(key, parts),
+            HashAlgorithm::Sha384 => mac::hmac::<Hmac<Sha384>>(key, parts),
+            HashAlgorithm::Sha512 => mac::hmac::<Hmac<Sha512>>(key, parts),
         }
+    }
+
+    fn aes_cmac(&self, key: &[u8], parts: &[&[u8]]) -> Result<Secret<[u8; 16]>, CryptoError> {
+        mac::aes_cmac(key, parts)
+    }
+
+    fn aes_cbc_mac(&self, key: &[u8], parts: &[&[u8]]) -> Result<Secret<[u8; 16]>, CryptoError> {
+        mac::aes_cbc_mac(key, parts)
     }
 
     fn aead_seal(
         &self,
         aead: Aead,
         key: &[u8],
-        nonce: &[u8; 12],
+        nonce: &[u8],
         aad: &[u8],
         plaintext: &[u8],
     ) -> Result<Vec<u8>, CryptoError> {
-        let payload = Payload { msg: plaintext, aad };
-        match aead {
-            Aead::Aes128Gcm => seal::<Aes128Gcm>(key, nonce, payload),
-            Aead::Aes256Gcm => seal::<Aes256Gcm>(key, nonce, payload),
-            Aead::ChaCha20Poly1305 => seal::<ChaCha20Poly1305>(key, nonce, payload),
-        }
+        aead::keyed(aead, key)?.seal(nonce, Payload { msg: plaintext, aad })
     }
 
     fn aead_open(
         &self,
         aead: Aead,
         key: &[u8],
-        nonce: &[u8; 12],
+        nonce: &[u8],
         aad: &[u8],
         ciphertext: &[u8],
     ) -> Result<Secret<Vec<u8>>, CryptoError> {
-        let payload = Payload { msg: ciphertext, aad };
-        match aead {
-            Aead::Aes128Gcm => open::<Aes128Gcm>(key, nonce, payload),
-            Aead::Aes256Gcm => open::<Aes256Gcm>(key, nonce, payload),
-            Aead::ChaCha20Poly1305 => open::<ChaCha20Poly1305>(key, nonce, payload),
-        }
+        aead::keyed(aead, key)?.open(nonce, Payload { msg: ciphertext, aad }).map(Secret::new)
     }
 
     fn ed25519_public(&self, seed: &[u8; 32]) -> [u8; 32] {
@@ -116,9 +117,41 @@ impl Crypto for RustCrypto {
         message: &[u8],
         signature: &[u8; 64],
     ) -> Result<(), CryptoError> {
-        let key = ed25519_dalek::VerifyingKey::from_bytes(public).map_err(|_| CryptoError)?;
         let signature = ed25519_dalek::Signature::from_bytes(signature);
+        if !ed25519_strict(public) || !ed25519_strict(signature.r_bytes()) {
+            return Err(CryptoError);
+        }
+        let key = ed25519_dalek::VerifyingKey::from_bytes(public).map_err(|_| CryptoError)?;
         key.verify_strict(message, &signature).map_err(|_| CryptoError)
+    }
+
+    fn ecdsa_public(&self, curve: Curve, private: &[u8]) -> Result<Vec<u8>, CryptoError> {
+        ecdsa::public(curve, private)
+    }
+
+    fn ecdsa_sign(
+        &self,
+        curve: Curve,
+        hash: HashAlgorithm,
+        private: &[u8],
+        message: &[u8],
+    ) -> Result<Vec<u8>, CryptoError> {
+        ecdsa::sign(curve, hash, private, message)
+    }
+
+    fn ecdsa_verify(
+        &self,
+        curve: Curve,
+        hash: HashAlgorithm,
+        public: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), CryptoError> {
+        ecdsa::verify(curve, hash, public, message, signature)
+    }
+
+    fn p256_ecdh(&self, private: &[u8; 32], public: &[u8]) -> Result<Secret<[u8; 32]>, CryptoError> {
+        ecdsa::p256_ecdh(private, public)
     }
 
     fn x25519_public(&self, private: &[u8; 32]) -> [u8; 32] {

@@ -1,57 +1,81 @@
-//! HPKE (RFC 9180), modes base and auth, with DHKEM(X25519, HKDF-SHA256) and HKDF-SHA256.
+//! HPKE (RFC 9180) with HKDF-SHA256, in its four modes, over DHKEM(X25519) or DHKEM(P-256): the type of the recipient's key says which.
 //!
 //! ```text
-//! Sender::base | Sender::auth ─► (enc, Sender) ─seal, seal, …, export
-//! Receiver::base | Receiver::auth ─► Receiver ─open, open, …, export
+//! Sender::base | psk | auth | auth_psk ───► (enc, Sender) ─seal, seal, …, export
+//! Receiver::base | psk | auth | auth_psk ─► Receiver ─open, open, …, export
 //! ```
 //! **Invariant:** the ephemeral key comes from 32 random bytes that the caller gives and uses for one message or context only.
 //! **Invariant:** a nonce is used once: sealing and opening take the next sequence number, and a failed opening takes none.
 use alloc::vec::Vec;
-use symbolon_keys::{Aead, Crypto, CryptoError, KemKey, KemPublic, hkdf_expand, hkdf_extract};
+use symbolon_keys::{Aead, Crypto, CryptoError, KemKey, hkdf_expand, hkdf_extract};
 use symbolon_types::Secret;
 
+mod kem;
 mod schedule;
-use schedule::Schedule;
+pub use kem::{KemPrivateKey, KemPublicKey};
+use kem::{decap, encap};
+use schedule::{Schedule, Setup};
 
-/// DHKEM(X25519, HKDF-SHA256) (RFC 9180 §7.1).
-const KEM_ID: [u8; 2] = [0x00, 0x20];
 /// HKDF-SHA256 (RFC 9180 §7.2).
 const KDF_ID: [u8; 2] = [0x00, 0x01];
-/// The suite of the KEM's own derivations (RFC 9180 §4.1).
-const KEM_SUITE: &[u8] = b"KEM\x00\x20";
 
-/// The AEAD of a suite (RFC 9180 §7.3); KEM and KDF are the module's.
+/// The AEAD of a suite (RFC 9180 §7.3); the KEM is the key's, the KDF the module's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Suite {
     /// 0x0001.
     Aes128Gcm,
+    /// 0x0002.
+    Aes256Gcm,
     /// 0x0003.
     ChaCha20Poly1305,
+    /// 0xFFFF: the context only exports secrets, and refuses to seal and to open.
+    ExportOnly,
 }
 
 impl Suite {
-    const fn aead(self) -> Aead {
+    const fn aead(self) -> Option<Aead> {
         match self {
-            Self::Aes128Gcm => Aead::Aes128Gcm,
-            Self::ChaCha20Poly1305 => Aead::ChaCha20Poly1305,
+            Self::Aes128Gcm => Some(Aead::Aes128Gcm),
+            Self::Aes256Gcm => Some(Aead::Aes256Gcm),
+            Self::ChaCha20Poly1305 => Some(Aead::ChaCha20Poly1305),
+            Self::ExportOnly => None,
         }
     }
 
     /// `"HPKE" | kem_id | kdf_id | aead_id` (RFC 9180 §5.1).
-    fn id(self) -> Vec<u8> {
+    fn id(self, kem_id: [u8; 2]) -> Vec<u8> {
         let aead_id: [u8; 2] = match self {
             Self::Aes128Gcm => [0, 1],
+            Self::Aes256Gcm => [0, 2],
             Self::ChaCha20Poly1305 => [0, 3],
+            Self::ExportOnly => [0xFF, 0xFF],
         };
-        [b"HPKE".as_slice(), &KEM_ID, &KDF_ID, &aead_id].concat()
+        [b"HPKE".as_slice(), &kem_id, &KDF_ID, &aead_id].concat()
+    }
+}
+
+/// A pre-shared key and its name.
+#[derive(Clone, Copy)]
+pub struct Psk<'a> {
+    secret: &'a [u8],
+    id: &'a [u8],
+}
+
+impl<'a> Psk<'a> {
+    /// A secret of at least 32 bytes (RFC 9180 §5.1.2 asks for as much entropy; of a password there is never enough), and an id, not empty.
+    ///
+    /// # Errors
+    /// [`CryptoError`] when one of them is shorter.
+    pub fn new(secret: &'a [u8], id: &'a [u8]) -> Result<Self, CryptoError> {
+        if secret.len() < 32 || id.is_empty() { Err(CryptoError) } else { Ok(Self { secret, id }) }
     }
 }
 
 /// A sealed message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sealed {
-    /// The encapsulated key, which the recipient needs.
-    pub enc: [u8; 32],
+pub struct Sealed<E = [u8; 32]> {
+    /// The encapsulated key, which the recipient needs: 32 bytes for X25519, 65 for P-256.
+    pub enc: E,
     /// Ciphertext and tag.
     pub ciphertext: Vec<u8>,
 }
@@ -84,107 +108,97 @@ fn array32(bytes: &Secret<Vec<u8>>) -> Result<Secret<[u8; 32]>, CryptoError> {
     bytes.reveal().as_slice().try_into().map(Secret::new).map_err(|_| CryptoError)
 }
 
-/// DeriveKeyPair for X25519 (RFC 9180 §7.1.3): the key of this much secret input, of at least 32 bytes.
+/// DeriveKeyPair for X25519 (RFC 9180 §7.1.3): the key of this much secret input, of at least 32 bytes. For P-256 see [`KemPrivateKey::derive`].
 ///
 /// # Errors
 /// [`CryptoError`] when the input is shorter.
 pub fn derive_key_pair(crypto: &dyn Crypto, ikm: &[u8]) -> Result<KemKey, CryptoError> {
-    if ikm.len() < 32 {
-        return Err(CryptoError);
-    }
-    let prk = labeled_extract(crypto, KEM_SUITE, &[], b"dkp_prk", ikm);
-    array32(&labeled_expand(crypto, KEM_SUITE, &prk, b"sk", &[], 32)?).map(KemKey::from_private)
+    KemKey::derive(crypto, ikm)
 }
 
-/// ExtractAndExpand over the agreed secrets (RFC 9180 §4.1).
-fn extract_and_expand(
-    crypto: &dyn Crypto,
-    agreed: &[&Secret<[u8; 32]>],
-    public_keys: &[&[u8; 32]],
-) -> Result<Secret<[u8; 32]>, CryptoError> {
-    let mut dh = Vec::with_capacity(64);
-    agreed.iter().for_each(|secret| dh.extend_from_slice(secret.reveal()));
-    let dh = Secret::new(dh);
-    let kem_context: Vec<u8> = public_keys.iter().flat_map(|key| key.iter().copied()).collect();
-    let prk = labeled_extract(crypto, KEM_SUITE, &[], b"eae_prk", dh.reveal());
-    array32(&labeled_expand(crypto, KEM_SUITE, &prk, b"shared_secret", &kem_context, 32)?)
-}
-
-/// Encap, or AuthEncap with a sender's key (RFC 9180 §4.1).
-fn encap(
-    crypto: &dyn Crypto,
-    recipient: &KemPublic,
-    sender: Option<&KemKey>,
-    ephemeral: &Secret<[u8; 32]>,
-) -> Result<(KemPublic, Secret<[u8; 32]>), CryptoError> {
-    let ephemeral = derive_key_pair(crypto, ephemeral.reveal())?;
-    let (enc, dh) = (ephemeral.public(crypto), ephemeral.agree(crypto, recipient)?);
-    let shared = match sender {
-        None => extract_and_expand(crypto, &[&dh], &[&enc.0, &recipient.0])?,
-        Some(key) => {
-            let sender_dh = key.agree(crypto, recipient)?;
-            extract_and_expand(crypto, &[&dh, &sender_dh], &[&enc.0, &recipient.0, &key.public(crypto).0])?
-        }
-    };
-    Ok((enc, shared))
-}
-
-/// Decap, or AuthDecap with a sender's public key (RFC 9180 §4.1).
-fn decap(
-    crypto: &dyn Crypto,
-    enc: &KemPublic,
-    recipient: &KemKey,
-    sender: Option<&KemPublic>,
-) -> Result<Secret<[u8; 32]>, CryptoError> {
-    let (dh, own) = (recipient.agree(crypto, enc)?, recipient.public(crypto));
-    match sender {
-        None => extract_and_expand(crypto, &[&dh], &[&enc.0, &own.0]),
-        Some(key) => {
-            let sender_dh = recipient.agree(crypto, key)?;
-            extract_and_expand(crypto, &[&dh, &sender_dh], &[&enc.0, &own.0, &key.0])
-        }
-    }
-}
+/// The encapsulated key of the KEM to which a private key belongs.
+type EncTo<S> = <<S as KemPrivateKey>::Public as KemPublicKey>::Encoded;
 
 /// The sending side of a context.
 pub struct Sender<'a>(Schedule<'a>);
 
 impl<'a> Sender<'a> {
+    fn new<P: KemPublicKey>(
+        crypto: &'a dyn Crypto,
+        suite: Suite,
+        recipient: &P,
+        info: &[u8],
+        (psk, sender): (Option<&Psk<'_>>, Option<&P::Private>),
+        ephemeral: &Secret<[u8; 32]>,
+    ) -> Result<(P::Encoded, Self), CryptoError> {
+        let (enc, shared) = encap(crypto, recipient, sender, ephemeral)?;
+        let setup = Setup { suite, kem_id: P::KEM_ID, auth: sender.is_some(), psk, info };
+        Ok((enc, Self(Schedule::new(crypto, &setup, &shared)?)))
+    }
+
     /// SetupBaseS (RFC 9180 §5.1.1): the encapsulated key for the recipient, and the context.
     ///
     /// # Errors
-    /// [`CryptoError`] when the recipient's key is of small order.
-    pub fn base(
+    /// [`CryptoError`] when the recipient's key is of small order, or not on the curve.
+    pub fn base<P: KemPublicKey>(
         crypto: &'a dyn Crypto,
         suite: Suite,
-        recipient: &KemPublic,
+        recipient: &P,
         info: &[u8],
         ephemeral: &Secret<[u8; 32]>,
-    ) -> Result<([u8; 32], Self), CryptoError> {
-        let (enc, shared) = encap(crypto, recipient, None, ephemeral)?;
-        Ok((enc.0, Self(Schedule::new(crypto, suite, schedule::BASE, &shared, info)?)))
+    ) -> Result<(P::Encoded, Self), CryptoError> {
+        Self::new(crypto, suite, recipient, info, (None, None), ephemeral)
+    }
+
+    /// SetupPSKS (RFC 9180 §5.1.2): as [`Sender::base`], and the recipient learns that one who knows the pre-shared key sealed.
+    ///
+    /// # Errors
+    /// [`CryptoError`] as in [`Sender::base`].
+    pub fn psk<P: KemPublicKey>(
+        crypto: &'a dyn Crypto,
+        suite: Suite,
+        recipient: &P,
+        info: &[u8],
+        psk: &Psk<'_>,
+        ephemeral: &Secret<[u8; 32]>,
+    ) -> Result<(P::Encoded, Self), CryptoError> {
+        Self::new(crypto, suite, recipient, info, (Some(psk), None), ephemeral)
     }
 
     /// SetupAuthS (RFC 9180 §5.1.3): as [`Sender::base`], and the recipient learns that `sender`'s holder sealed.
     ///
     /// # Errors
-    /// [`CryptoError`] when the recipient's key is of small order.
-    pub fn auth(
+    /// [`CryptoError`] as in [`Sender::base`].
+    pub fn auth<P: KemPublicKey>(
         crypto: &'a dyn Crypto,
         suite: Suite,
-        recipient: &KemPublic,
+        recipient: &P,
         info: &[u8],
-        sender: &KemKey,
+        sender: &P::Private,
         ephemeral: &Secret<[u8; 32]>,
-    ) -> Result<([u8; 32], Self), CryptoError> {
-        let (enc, shared) = encap(crypto, recipient, Some(sender), ephemeral)?;
-        Ok((enc.0, Self(Schedule::new(crypto, suite, schedule::AUTH, &shared, info)?)))
+    ) -> Result<(P::Encoded, Self), CryptoError> {
+        Self::new(crypto, suite, recipient, info, (None, Some(sender)), ephemeral)
+    }
+
+    /// SetupAuthPSKS (RFC 9180 §5.1.4): [`Sender::psk`] and [`Sender::auth`] in one.
+    ///
+    /// # Errors
+    /// [`CryptoError`] as in [`Sender::base`].
+    pub fn auth_psk<P: KemPublicKey>(
+        crypto: &'a dyn Crypto,
+        suite: Suite,
+        recipient: &P,
+        info: &[u8],
+        (psk, sender): (&Psk<'_>, &P::Private),
+        ephemeral: &Secret<[u8; 32]>,
+    ) -> Result<(P::Encoded, Self), CryptoError> {
+        Self::new(crypto, suite, recipient, info, (Some(psk), Some(sender)), ephemeral)
     }
 
     /// Seals the next message (RFC 9180 §5.2).
     ///
     /// # Errors
-    /// [`CryptoError`] after 2^64 - 1 messages.
+    /// [`CryptoError`] after 2^64 - 1 messages, and under [`Suite::ExportOnly`].
     pub fn seal(&mut self, aad: &[u8], plaintext: &[u8]) -> Result<Vec<u8>, CryptoError> {
         self.0.seal(aad, plaintext)
     }
@@ -202,35 +216,76 @@ impl<'a> Sender<'a> {
 pub struct Receiver<'a>(Schedule<'a>);
 
 impl<'a> Receiver<'a> {
+    fn new<S: KemPrivateKey>(
+        crypto: &'a dyn Crypto,
+        suite: Suite,
+        enc: &EncTo<S>,
+        recipient: &S,
+        info: &[u8],
+        (psk, sender): (Option<&Psk<'_>>, Option<&S::Public>),
+    ) -> Result<Self, CryptoError> {
+        let shared = decap(crypto, enc, recipient, sender)?;
+        let setup = Setup { suite, kem_id: S::Public::KEM_ID, auth: sender.is_some(), psk, info };
+        Schedule::new(crypto, &setup, &shared).map(Self)
+    }
+
     /// SetupBaseR (RFC 9180 §5.1.1).
     ///
     /// # Errors
-    /// [`CryptoError`] when `enc` is of small order.
-    pub fn base(
+    /// [`CryptoError`] when `enc` is of small order, not on the curve, or not an uncompressed point.
+    pub fn base<S: KemPrivateKey>(
         crypto: &'a dyn Crypto,
         suite: Suite,
-        enc: &[u8; 32],
-        recipient: &KemKey,
+        enc: &EncTo<S>,
+        recipient: &S,
         info: &[u8],
     ) -> Result<Self, CryptoError> {
-        let shared = decap(crypto, &KemPublic(*enc), recipient, None)?;
-        Schedule::new(crypto, suite, schedule::BASE, &shared, info).map(Self)
+        Self::new(crypto, suite, enc, recipient, info, (None, None))
+    }
+
+    /// SetupPSKR (RFC 9180 §5.1.2): what it opens was sealed by one who knows the pre-shared key.
+    ///
+    /// # Errors
+    /// [`CryptoError`] as in [`Receiver::base`].
+    pub fn psk<S: KemPrivateKey>(
+        crypto: &'a dyn Crypto,
+        suite: Suite,
+        enc: &EncTo<S>,
+        recipient: &S,
+        info: &[u8],
+        psk: &Psk<'_>,
+    ) -> Result<Self, CryptoError> {
+        Self::new(crypto, suite, enc, recipient, info, (Some(psk), None))
     }
 
     /// SetupAuthR (RFC 9180 §5.1.3): what it opens was sealed by `sender`'s holder, or by whoever knows the recipient's private key.
     ///
     /// # Errors
-    /// [`CryptoError`] when `enc` or `sender` is of small order.
-    pub fn auth(
+    /// [`CryptoError`] as in [`Receiver::base`], and for such a `sender`.
+    pub fn auth<S: KemPrivateKey>(
         crypto: &'a dyn Crypto,
         suite: Suite,
-        enc: &[u8; 32],
-        recipient: &KemKey,
+        enc: &EncTo<S>,
+        recipient: &S,
         info: &[u8],
-        sender: &KemPublic,
+        sender: &S::Public,
     ) -> Result<Self, CryptoError> {
-        let shared = decap(crypto, &KemPublic(*enc), recipient, Some(sender))?;
-        Schedule::new(crypto, suite, schedule::AUTH, &shared, info).map(Self)
+        Self::new(crypto, suite, enc, recipient, info, (None, Some(sender)))
+    }
+
+    /// SetupAuthPSKR (RFC 9180 §5.1.4): [`Receiver::psk`] and [`Receiver::auth`] in one.
+    ///
+    /// # Errors
+    /// [`CryptoError`] as in [`Receiver::auth`].
+    pub fn auth_psk<S: KemPrivateKey>(
+        crypto: &'a dyn Crypto,
+        suite: Suite,
+        enc: &EncTo<S>,
+        recipient: &S,
+        info: &[u8],
+        (psk, sender): (&Psk<'_>, &S::Public),
+    ) -> Result<Self, CryptoError> {
+        Self::new(crypto, suite, enc, recipient, info, (Some(psk), Some(sender)))
     }
 
     /// Opens the next message (RFC 9180 §5.2). A message that does not open leaves the context as it was.
@@ -239,6 +294,18 @@ impl<'a> Receiver<'a> {
     /// [`CryptoError`].
     pub fn open(&mut self, aad: &[u8], ciphertext: &[u8]) -> Result<Secret<Vec<u8>>, CryptoError> {
         self.0.open(aad, ciphertext)
+    }
+
+    /// Goes forward to the message with this sequence number, counted from 0; those between are never opened.
+    ///
+    /// # Errors
+    /// [`CryptoError`] when that message lies behind.
+    pub fn skip_to(&mut self, sequence: u64) -> Result<(), CryptoError> {
+        if sequence < self.0.sequence {
+            return Err(CryptoError);
+        }
+        self.0.sequence = sequence;
+        Ok(())
     }
 
     /// A secret that both sides can derive (RFC 9180 §5.3); at most 8160 bytes.
@@ -253,16 +320,16 @@ impl<'a> Receiver<'a> {
 /// Seals one message to `recipient`. `ephemeral` is 32 random bytes that are used for nothing else.
 ///
 /// # Errors
-/// [`CryptoError`] when the recipient's key is of small order.
-pub fn seal_base(
+/// [`CryptoError`] when the recipient's key is of small order, or not on the curve.
+pub fn seal_base<P: KemPublicKey>(
     crypto: &dyn Crypto,
     suite: Suite,
-    recipient: &KemPublic,
+    recipient: &P,
     info: &[u8],
     aad: &[u8],
     plaintext: &[u8],
     ephemeral: &Secret<[u8; 32]>,
-) -> Result<Sealed, CryptoError> {
+) -> Result<Sealed<P::Encoded>, CryptoError> {
     let (enc, mut context) = Sender::base(crypto, suite, recipient, info, ephemeral)?;
     Ok(Sealed { enc, ciphertext: context.seal(aad, plaintext)? })
 }
@@ -270,18 +337,18 @@ pub fn seal_base(
 /// Seals one message to `recipient`, which learns that `sender`'s holder sealed it.
 ///
 /// # Errors
-/// [`CryptoError`] when the recipient's key is of small order.
+/// [`CryptoError`] when the recipient's key is of small order, or not on the curve.
 #[expect(clippy::too_many_arguments, reason = "the parameters of RFC 9180 §6.1, SealAuth")]
-pub fn seal_auth(
+pub fn seal_auth<P: KemPublicKey>(
     crypto: &dyn Crypto,
     suite: Suite,
-    recipient: &KemPublic,
+    recipient: &P,
     info: &[u8],
     aad: &[u8],
     plaintext: &[u8],
-    sender: &KemKey,
+    sender: &P::Private,
     ephemeral: &Secret<[u8; 32]>,
-) -> Result<Sealed, CryptoError> {
+) -> Result<Sealed<P::Encoded>, CryptoError> {
     let (enc, mut context) = Sender::auth(crypto, suite, recipient, info, sender, ephemeral)?;
     Ok(Sealed { enc, ciphertext: context.seal(aad, plaintext)? })
 }
@@ -290,13 +357,13 @@ pub fn seal_auth(
 ///
 /// # Errors
 /// [`CryptoError`] unless key, info, aad and every byte are right.
-pub fn open_base(
+pub fn open_base<S: KemPrivateKey>(
     crypto: &dyn Crypto,
     suite: Suite,
-    recipient: &KemKey,
+    recipient: &S,
     info: &[u8],
     aad: &[u8],
-    sealed: &Sealed,
+    sealed: &Sealed<EncTo<S>>,
 ) -> Result<Secret<Vec<u8>>, CryptoError> {
     Receiver::base(crypto, suite, &sealed.enc, recipient, info)?.open(aad, &sealed.ciphertext)
 }
@@ -305,14 +372,14 @@ pub fn open_base(
 ///
 /// # Errors
 /// [`CryptoError`] unless both keys, info, aad and every byte are right.
-pub fn open_auth(
+pub fn open_auth<S: KemPrivateKey>(
     crypto: &dyn Crypto,
     suite: Suite,
-    recipient: &KemKey,
+    recipient: &S,
     info: &[u8],
     aad: &[u8],
-    sender: &KemPublic,
-    sealed: &Sealed,
+    sender: &S::Public,
+    sealed: &Sealed<EncTo<S>>,
 ) -> Result<Secret<Vec<u8>>, CryptoError> {
     Receiver::auth(crypto, suite, &sealed.enc, recipient, info, sender)?.open(aad, &sealed.ciphertext)
 }

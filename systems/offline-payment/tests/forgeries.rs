@@ -2,7 +2,7 @@
 mod world;
 
 use symbolon_keys::{
-    Aead, Algorithm, Argon2Cost, Crypto, CryptoError, HashAlgorithm, SigningKey, VerifyingKey,
+    Aead, Algorithm, Argon2Cost, Crypto, CryptoError, Curve, HashAlgorithm, SigningKey, VerifyingKey,
 };
 use symbolon_offline_payment::messages::{
     Challenge, Enrolment, EnrolmentRequest, PayeeCertificate, Receipt, Report, Request, SecureObject,
@@ -54,17 +54,26 @@ impl Crypto for NoCrypto {
     fn sha256(&self, _: &[&[u8]]) -> Hash {
         panic!("cryptography on malformed bytes")
     }
+    fn digest(&self, _: HashAlgorithm, _: &[&[u8]]) -> Vec<u8> {
+        panic!("cryptography on malformed bytes")
+    }
+    fn aes_cmac(&self, _: &[u8], _: &[&[u8]]) -> Result<Secret<[u8; 16]>, CryptoError> {
+        panic!("cryptography on malformed bytes")
+    }
+    fn aes_cbc_mac(&self, _: &[u8], _: &[&[u8]]) -> Result<Secret<[u8; 16]>, CryptoError> {
+        panic!("cryptography on malformed bytes")
+    }
     fn hmac(&self, _: HashAlgorithm, _: &[u8], _: &[&[u8]]) -> Secret<Vec<u8>> {
         panic!("cryptography on malformed bytes")
     }
-    fn aead_seal(&self, _: Aead, _: &[u8], _: &[u8; 12], _: &[u8], _: &[u8]) -> Result<Vec<u8>, CryptoError> {
+    fn aead_seal(&self, _: Aead, _: &[u8], _: &[u8], _: &[u8], _: &[u8]) -> Result<Vec<u8>, CryptoError> {
         panic!("cryptography on malformed bytes")
     }
     fn aead_open(
         &self,
         _: Aead,
         _: &[u8],
-        _: &[u8; 12],
+        _: &[u8],
         _: &[u8],
         _: &[u8],
     ) -> Result<Secret<Vec<u8>>, CryptoError> {
@@ -77,6 +86,25 @@ impl Crypto for NoCrypto {
         panic!("cryptography on malformed bytes")
     }
     fn ed25519_verify(&self, _: &[u8; 32], _: &[u8], _: &[u8; 64]) -> Result<(), CryptoError> {
+        panic!("cryptography on malformed bytes")
+    }
+    fn ecdsa_public(&self, _: Curve, _: &[u8]) -> Result<Vec<u8>, CryptoError> {
+        panic!("cryptography on malformed bytes")
+    }
+    fn ecdsa_sign(&self, _: Curve, _: HashAlgorithm, _: &[u8], _: &[u8]) -> Result<Vec<u8>, CryptoError> {
+        panic!("cryptography on malformed bytes")
+    }
+    fn ecdsa_verify(
+        &self,
+        _: Curve,
+        _: HashAlgorithm,
+        _: &[u8],
+        _: &[u8],
+        _: &[u8],
+    ) -> Result<(), CryptoError> {
+        panic!("cryptography on malformed bytes")
+    }
+    fn p256_ecdh(&self, _: &[u8; 32], _: &[u8]) -> Result<Secret<[u8; 32]>, CryptoError> {
         panic!("cryptography on malformed bytes")
     }
     fn x25519_public(&self, _: &[u8; 32]) -> [u8; 32] {

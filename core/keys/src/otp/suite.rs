@@ -60,15 +60,6 @@ impl OcraSuite {
     }
 }
 
-/// How long the output of `hash` is, in bytes.
-pub(super) fn hash_len(hash: HashAlgorithm) -> usize {
-    match hash {
-        HashAlgorithm::Sha1 => 20,
-        HashAlgorithm::Sha256 => 32,
-        HashAlgorithm::Sha512 => 64,
-    }
-}
-
 fn parts(text: &str) -> Option<OcraSuite> {
     let (function, data) = text.strip_prefix("OCRA-1:HOTP-")?.split_once(':')?;
     let (hash_name, digits) = function.split_once('-')?;

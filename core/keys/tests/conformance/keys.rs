@@ -1,8 +1,8 @@
 //! Key types: their encodings, their ids, and what is derived.
 use super::{array, bytes, lacks, rows, text};
 use symbolon_keys::{
-    Algorithm, Crypto, KemKey, KemPublic, KeyId, LocalSigner, Signer, SigningKey, VerifyingKey, derive32,
-    hkdf_expand, hkdf_extract, hkdf_label,
+    Algorithm, Crypto, Es256Key, Es256VerifyingKey, KemKey, KemPublic, KeyId, LocalSigner, P256KemKey,
+    P256KemPublic, Signer, SigningKey, VerifyingKey, derive32, hkdf_expand, hkdf_extract, hkdf_label,
 };
 use symbolon_types::{Secret, hex_upper};
 use symbolon_wire::cbor::{from_slice, to_vec};
@@ -29,6 +29,44 @@ pub fn cose_keys(_: &dyn Crypto) {
     ] {
         assert_eq!(read(hex), (false, false), "{why}");
     }
+}
+
+/// COSE_Keys on P-256; thumbprint and id by RFC 9679 §3. What a key is for is its reader's type.
+pub fn p256_cose_keys(crypto: &dyn Crypto) {
+    let (x, y) = ("55".repeat(32), "66".repeat(32));
+    let read = |hex: String| {
+        let bytes = super::hex(&hex);
+        (from_slice::<Es256VerifyingKey>(&bytes).is_ok(), from_slice::<P256KemPublic>(&bytes).is_ok())
+    };
+    let cose_key = format!("A401022001215820{x}225820{y}");
+    let key: Es256VerifyingKey = from_slice(&super::hex(&cose_key)).unwrap();
+    let kem: P256KemPublic = from_slice(&super::hex(&cose_key)).unwrap();
+    assert_eq!((key.0, &key.0[..32], &key.0[32..]), (kem.0, &[0x55; 32][..], &[0x66; 32][..]));
+    assert_eq!((hex_upper(&to_vec(&key)), hex_upper(&to_vec(&kem))), (cose_key.clone(), cose_key.clone()));
+    assert_eq!(hex_upper(&key.to_sec1()), format!("04{x}{y}"));
+    assert_eq!(Es256VerifyingKey::from_sec1(&key.to_sec1()), Some(key));
+    for (why, hex) in
+        [("a byte short", format!("04{x}{}", "66".repeat(31))), ("compressed", format!("02{x}"))]
+    {
+        assert_eq!(P256KemPublic::from_sec1(&super::hex(&hex)), None, "{why}");
+    }
+    assert_eq!(P256KemPublic::from_sec1(&super::hex(&format!("06{x}{y}"))), None, "hybrid");
+    assert_eq!(key.thumbprint(crypto), crypto.sha256(&[&super::hex(&cose_key)]));
+    assert_eq!(key.id(crypto).0, key.thumbprint(crypto).0[..8]);
+    assert_eq!(kem.id(crypto), key.id(crypto));
+    for (why, hex) in [
+        ("OKP", format!("A401012001215820{x}225820{y}")),
+        ("P-384", format!("A401022002215820{x}225820{y}")),
+        ("no y", format!("A301022001215820{x}")),
+        ("y as a sign", format!("A401022001215820{x}22F5")),
+        ("members out of order", format!("A401022001225820{y}215820{x}")),
+        ("with alg", format!("A5010203262001215820{x}225820{y}")),
+        ("a byte short", format!("A401022001215820{x}22581F{}", "66".repeat(31))),
+        ("trailing byte", format!("A401022001215820{x}225820{y}00")),
+    ] {
+        assert_eq!(read(hex), (false, false), "{why}");
+    }
+    assert_eq!(read(cose_key), (true, true));
 }
 
 /// A thumbprint is SHA-256 of the COSE_Key (RFC 9679 §3); the id is its first eight bytes.
@@ -59,6 +97,23 @@ pub fn signers(crypto: &dyn Crypto) {
     assert!(other.verify(crypto, b"message", &signature).is_err());
 }
 
+/// A signature verifies under its own key, on its own message only; a private key out of range is none.
+pub fn es256_signers(crypto: &dyn Crypto) {
+    if lacks(crypto, Algorithm::EcdsaP256Sha256) {
+        return;
+    }
+    let key = |byte| Es256Key::from_private(crypto, Secret::new([byte; 32]));
+    let (ours, other) = (key(7).unwrap(), key(8).unwrap());
+    let signature = ours.sign(crypto, b"message").unwrap();
+    assert!(ours.verifying().verify(crypto, b"message", &signature).is_ok());
+    assert!(ours.verifying().verify(crypto, b"Message", &signature).is_err());
+    assert!(other.verifying().verify(crypto, b"message", &signature).is_err());
+    assert!(Es256VerifyingKey([7; 64]).verify(crypto, b"message", &signature).is_err(), "not on the curve");
+    assert!(key(0).is_err() && key(0xFF).is_err());
+    assert_eq!(ours.private().reveal(), &[7; 32]);
+    assert!(format!("{ours:?}").starts_with("Es256Key { private: Secret(…)"));
+}
+
 /// The agreement of RFC 9180 Appendix A's pairs is the same from both sides; a key of small order is refused.
 pub fn kem_keys(crypto: &dyn Crypto) {
     if lacks(crypto, Algorithm::X25519) {
@@ -72,6 +127,26 @@ pub fn kem_keys(crypto: &dyn Crypto) {
         assert!(shared.equals(theirs.agree(crypto, &ours.public(crypto)).unwrap().reveal()));
         assert!(ours.agree(crypto, &KemPublic([0; 32])).is_err());
     }
+}
+
+/// The same on P-256; a point that is not on the curve, and a private key out of range, are refused.
+pub fn p256_kem_keys(crypto: &dyn Crypto) {
+    if lacks(crypto, Algorithm::EcdhP256) {
+        return;
+    }
+    let key = |private| P256KemKey::from_private(crypto, Secret::new(private));
+    let mut seen = 0;
+    for row in rows("hpke").iter().filter(|row| row["kind"] == "setup" && row["kem_id"] == 16) {
+        seen += 1;
+        let (ours, theirs) = (key(array(text(row, "skEm"))).unwrap(), key(array(text(row, "skRm"))).unwrap());
+        assert_eq!(bytes(row, "pkRm"), theirs.public().to_sec1());
+        assert_eq!(bytes(row, "pkEm"), ours.public().to_sec1());
+        let shared = ours.agree(crypto, &theirs.public()).unwrap();
+        assert!(shared.equals(theirs.agree(crypto, &ours.public()).unwrap().reveal()));
+        assert!(ours.agree(crypto, &P256KemPublic([0; 64])).is_err());
+    }
+    assert_eq!(seen, 2);
+    assert!(key([1; 32]).is_ok() && key([0; 32]).is_err() && key([0xFF; 32]).is_err());
 }
 
 /// Label, context and length each change the whole value, and parts do not run into one another.

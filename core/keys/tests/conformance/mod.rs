@@ -11,7 +11,12 @@
 use serde_json::Value;
 use symbolon_keys::{Algorithm, Crypto};
 
+pub mod aead;
+pub mod agreement;
+pub mod cose;
+pub mod ecdsa;
 pub mod keys;
+pub mod mac;
 pub mod otp;
 pub mod primitives;
 
@@ -19,8 +24,13 @@ pub mod primitives;
 macro_rules! crypto_test {
     ($provider:expr) => {
         crypto_test! { $provider =>
-            primitives: sha256, hmac, aes_gcm, chacha20_poly1305, ed25519, x25519, argon2id, hkdf;
-            keys: cose_keys, key_ids, signers, kem_keys, derived_values;
+            primitives: sha256, digest, ed25519, ed25519_strictness, ed25519_encodings, x25519, argon2id, hkdf;
+            mac: hmac, aes_cmac, aes_cbc_mac;
+            aead: aes_gcm, aes_ccm, aes_ccm_longest, chacha20_poly1305;
+            ecdsa: wycheproof, rfc6979, signatures, public_points, private_keys, pairs;
+            agreement: ecdh_p256, ecdh_p256_refusals;
+            cose: encrypt0, mac0, sign1;
+            keys: cose_keys, p256_cose_keys, key_ids, signers, es256_signers, kem_keys, p256_kem_keys, derived_values;
             otp: hotp, totp, ocra, ocra_suites, ocra_inputs;
         }
     };

@@ -20,7 +20,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 use symbolon_journal::{AccountId, TransferId};
 use symbolon_keys::{
-    Aead, Algorithm, Argon2Cost, Crypto, CryptoError, HashAlgorithm, RustCrypto, SigningKey, VerifyingKey,
+    Aead, Algorithm, Argon2Cost, Crypto, CryptoError, Curve, HashAlgorithm, RustCrypto, SigningKey,
+    VerifyingKey,
 };
 use symbolon_offline_payment::authenticator::Credential;
 use symbolon_offline_payment::messages::{PayeeId, PayerId, SealedBox, VerificationRule};
@@ -55,14 +56,23 @@ impl Crypto for Quick {
     fn sha256(&self, parts: &[&[u8]]) -> Hash {
         REAL.sha256(parts)
     }
+    fn digest(&self, hash: HashAlgorithm, parts: &[&[u8]]) -> Vec<u8> {
+        REAL.digest(hash, parts)
+    }
     fn hmac(&self, hash: HashAlgorithm, key: &[u8], parts: &[&[u8]]) -> Secret<Vec<u8>> {
         REAL.hmac(hash, key, parts)
+    }
+    fn aes_cmac(&self, key: &[u8], parts: &[&[u8]]) -> Result<Secret<[u8; 16]>, CryptoError> {
+        REAL.aes_cmac(key, parts)
+    }
+    fn aes_cbc_mac(&self, key: &[u8], parts: &[&[u8]]) -> Result<Secret<[u8; 16]>, CryptoError> {
+        REAL.aes_cbc_mac(key, parts)
     }
     fn aead_seal(
         &self,
         aead: Aead,
         key: &[u8],
-        nonce: &[u8; 12],
+        nonce: &[u8],
         aad: &[u8],
         plain: &[u8],
     ) -> Result<Vec<u8>, CryptoError> {
@@ -72,7 +82,7 @@ impl Crypto for Quick {
         &self,
         aead: Aead,
         key: &[u8],
-        nonce: &[u8; 12],
+        nonce: &[u8],
         aad: &[u8],
         sealed: &[u8],
     ) -> Result<Secret<Vec<u8>>, CryptoError> {
@@ -91,6 +101,31 @@ impl Crypto for Quick {
         signature: &[u8; 64],
     ) -> Result<(), CryptoError> {
         REAL.ed25519_verify(public, message, signature)
+    }
+    fn ecdsa_public(&self, curve: Curve, private: &[u8]) -> Result<Vec<u8>, CryptoError> {
+        REAL.ecdsa_public(curve, private)
+    }
+    fn ecdsa_sign(
+        &self,
+        curve: Curve,
+        hash: HashAlgorithm,
+        private: &[u8],
+        message: &[u8],
+    ) -> Result<Vec<u8>, CryptoError> {
+        REAL.ecdsa_sign(curve, hash, private, message)
+    }
+    fn ecdsa_verify(
+        &self,
+        curve: Curve,
+        hash: HashAlgorithm,
+        public: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), CryptoError> {
+        REAL.ecdsa_verify(curve, hash, public, message, signature)
+    }
+    fn p256_ecdh(&self, private: &[u8; 32], public: &[u8]) -> Result<Secret<[u8; 32]>, CryptoError> {
+        REAL.p256_ecdh(private, public)
     }
     fn x25519_public(&self, private: &[u8; 32]) -> [u8; 32] {
         REAL.x25519_public(private)
