@@ -1,4 +1,5 @@
 //! Proofs of rights: signed (COSE_Sign1) and MACed (COSE_Mac0) claims in one strict form, and HPKE, over the [`Crypto`](symbolon_keys::Crypto) trait.
+//! Beside it [`cose`]: a reader of any valid message of others, for the calculator.
 //!
 //! ```text
 //! Raw ──parse::<T>──► Signed<T> ──verify──► Verified<T>          Unsigned<T> ──attach──► bytes
@@ -21,6 +22,7 @@
 )]
 extern crate alloc;
 
+pub mod cose;
 pub mod cwt;
 pub mod hpke;
 pub mod mac0;

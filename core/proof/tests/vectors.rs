@@ -1,23 +1,11 @@
 //! `cose_cwt.json`: what its messages say about our structures, and that our strict reader takes none of them; its rows on determinism.
 mod common;
 
-use common::{Grant, split};
+use common::{Grant, bytes, key_bytes, rows, split};
 use coset::cbor::value::Value as Cbor;
-use serde_json::Value;
 use symbolon_keys::{Crypto, HashAlgorithm, RustCrypto};
 use symbolon_proof::Raw;
-use symbolon_types::hex_parse;
 use symbolon_wire::cbor::{self, Decoder, Encoder, Malformed, from_slice};
-
-fn rows(kind: &str) -> Vec<Value> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../vectors/cose_cwt.json");
-    let file: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    file["vectors"].as_array().unwrap().iter().filter(|row| row["kind"] == kind).cloned().collect()
-}
-
-fn bytes(row: &Value, field: &str) -> Vec<u8> {
-    hex_parse(row[field].as_str().unwrap()).unwrap()
-}
 
 /// No row has a typ of ours; strictness means that each is refused, the good ones too.
 #[test]
@@ -76,29 +64,6 @@ fn algorithm(parts: &[Cbor]) -> Cbor {
     };
     let pairs = [protected, parts[1].clone()].map(|map| map.into_map().unwrap()).concat();
     pairs.into_iter().find(|(label, _)| *label == 1.into()).unwrap().1
-}
-
-/// A member of a key, in hexadecimal or in base64url.
-fn key_bytes(row: &Value, name: &str) -> Vec<u8> {
-    match row["key"][format!("{name}_hex")].as_str() {
-        Some(hex) => hex_parse(hex).unwrap(),
-        None => base64url(row["key"][name].as_str().unwrap()),
-    }
-}
-
-fn base64url(text: &str) -> Vec<u8> {
-    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let (mut out, mut bits, mut held) = (Vec::new(), 0u32, 0u32);
-    for symbol in text.bytes().filter(|symbol| *symbol != b'=') {
-        let at = alphabet.iter().position(|letter| *letter == symbol).unwrap();
-        held = held << 6 | u32::try_from(at).unwrap();
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            out.push(u8::try_from(held >> bits & 0xFF).unwrap());
-        }
-    }
-    out
 }
 
 /// Any item that the strict reader knows: no floats, maps with keys 0..=23.

@@ -87,6 +87,9 @@ refusals! {
         15 Unavailable "UNAVAILABLE" "the platform is stopping or has halted",
         16 Damaged "DAMAGED" "what was stored is not what was written, or breaks an invariant; the finding says where",
         17 StepFailed "STEP_FAILED" "a step of a walk or a check did not hold; the answer says which and why",
+        18 AlgorithmUnsupported "ALG_UNSUPPORTED" "the algorithm or the curve that the message or the key names is not one that is computed here",
+        19 KeyUnfit "KEY_UNFIT" "the key is of another type, length or curve than the message's algorithm takes",
+        20 HeaderCritical "CRITICAL_HEADER" "a header parameter that the message calls critical is not understood",
     }
 }
 

@@ -8,6 +8,8 @@
 use alloc::{string::String, vec::Vec};
 use symbolon_types::{Amount, CoreRefusal, Currency, Hash, Refused, Secret, UnixMs, UnixSeconds};
 
+pub mod any;
+
 /// How deep arrays and maps may nest.
 pub const DEPTH_MAX: u8 = 8;
 

@@ -1,9 +1,10 @@
 //! Two kinds of claims, keys, and a splitter of messages that is not the crate's own reader.
 #![allow(dead_code, reason = "each test crate uses a part of it")]
 use coset::cbor::value::Value;
+use serde_json::Value as Json;
 use symbolon_keys::{LocalSigner, RustCrypto, SigningKey};
 use symbolon_proof::Claims;
-use symbolon_types::{Secret, UnixSeconds};
+use symbolon_types::{Secret, UnixSeconds, hex_parse};
 use symbolon_wire::cbor::Bytes;
 
 symbolon_wire::cbor_map! {
@@ -88,4 +89,40 @@ pub fn join(tag: u64, parts: Vec<Value>) -> Vec<u8> {
 /// A map with these integer keys.
 pub fn map(pairs: &[(i64, Value)]) -> Value {
     Value::Map(pairs.iter().map(|(key, value)| (Value::from(*key), value.clone())).collect())
+}
+
+/// The rows of `cose_cwt.json` of this kind.
+pub fn rows(kind: &str) -> Vec<Json> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../vectors/cose_cwt.json");
+    let file: Json = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    file["vectors"].as_array().unwrap().iter().filter(|row| row["kind"] == kind).cloned().collect()
+}
+
+/// A field in hexadecimal.
+pub fn bytes(row: &Json, field: &str) -> Vec<u8> {
+    hex_parse(row[field].as_str().unwrap()).unwrap()
+}
+
+/// A member of a key, in hexadecimal or in base64url.
+pub fn key_bytes(row: &Json, name: &str) -> Vec<u8> {
+    match row["key"][format!("{name}_hex")].as_str() {
+        Some(hex) => hex_parse(hex).unwrap(),
+        None => base64url(row["key"][name].as_str().unwrap()),
+    }
+}
+
+/// RFC 4648 §5, padded or not.
+pub fn base64url(text: &str) -> Vec<u8> {
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let (mut out, mut bits, mut held) = (Vec::new(), 0u32, 0u32);
+    for symbol in text.bytes().filter(|symbol| *symbol != b'=') {
+        let at = alphabet.iter().position(|letter| *letter == symbol).unwrap();
+        held = held << 6 | u32::try_from(at).unwrap();
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            out.push(u8::try_from(held >> bits & 0xFF).unwrap());
+        }
+    }
+    out
 }
