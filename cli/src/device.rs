@@ -1,6 +1,7 @@
 //! `symbolon device NAME …`: one device role on a real transport, as a process of its own. The roles live in `devices/`; here flags become
 //! their options, and their results become the one JSON value.
 mod authenticator;
+mod credential;
 mod evidence;
 mod flags;
 mod network;
@@ -18,19 +19,29 @@ symbolon device authenticator --store DIR --socket PATH [--server-key HEX|@FILE]
     the authenticator, until it is ended; the server's key is pinned at the first start. Leaves the network first
 
 symbolon device phone --store DIR --authenticator PATH ACTION
-    enrol --server URL --code HEX|@FILE --pin @FILE [--server-key HEX|@FILE]
+    enrol --server URL --code HEX|@FILE (--pin @FILE | --passphrase @FILE) [--server-key HEX|@FILE]
     prefetch --server URL [--count N]
-    pay (--via apdu --socket PATH | --via qr --dir DIR) --pin @FILE [--server URL] [--timeout S] [--allow-network]
-    pay --resume (--via …) [--pin @FILE]      the object that was made, the same bytes; with a PIN also a payment that was begun
+    pay (--via apdu --socket PATH | --via qr --dir DIR) [CREDENTIAL] [--tip MINOR] [--server URL] [--timeout S]
+        [--allow-network]                     the grant says which credential the amount needs, if any
+    pay --resume (--via …) [CREDENTIAL]       the object that was made, the same bytes; with a credential also a payment that was begun
+    set-credential CREDENTIAL (--new-pin @FILE | --new-passphrase @FILE | --new-credential platform)
     reconcile --server URL
     status
 
 symbolon device reader --store DIR ACTION
     enrol --server URL --code HEX|@FILE --server-key HEX|@FILE
-    charge --amount MINOR --currency EUR (--via apdu --socket PATH | --via qr --dir DIR) [--timeout S] [--allow-network]
+    charge --amount MINOR --currency EUR [--tip-max MINOR] [--bill HEX --bill-total MINOR] [--final MINOR]
+        (--via apdu --socket PATH | --via qr --dir DIR) [--timeout S] [--allow-network | --online --server URL]
+                                              --online: the server is asked before the receipt is given
     charge --resume (--via …)                 the challenge that was asked last
+    cancel                                    closes it, unless it is paid
     upload --server URL
+    sync --server URL                         the server's keys and the denied devices; upload, audit and refund begin with it
+    audit --server URL                        what the server credited, against what was accepted
+    refund OBJECT [MINOR] --server URL
     status
+
+CREDENTIAL is --pin @FILE, --passphrase @FILE, or --credential platform: the simulated platform authenticator in the phone's store.
 
 --evidence DIR writes the exact bytes of what is exchanged, a file a message. A secret may come from @FILE, or from standard input: -.
 Without --server a phone that pays may not call; with it, a server that answers means that the phone is online: ONLINE.

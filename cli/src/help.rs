@@ -13,6 +13,8 @@ Commands
   serve     runs the platform                     tour      walks the systems end to end
   device    runs one device role                  bench     measures against the machine's limits
   verify    audits a data folder, offline         proof     inspects proofs; judges a double spend
+  sim       the whole world on one seed: faults, crashes, attackers, and every invariant after every step
+  tool      the calculator: COSE, HPKE, one-time passwords; needs no server
 
 The ten systems                                   in this version
   offline-payment         to pay with no network  yes: `symbolon tour`
@@ -37,6 +39,7 @@ pub fn of(command: &str) -> &'static str {
         "bench" => BENCH,
         "verify" => VERIFY,
         "proof" => PROOF,
+        "sim" => SIM,
         "device" => crate::device::HELP,
         _ => OVERVIEW,
     }
@@ -81,11 +84,28 @@ Audits a data folder that no platform is using: the log's hash chain, the tables
 the conservation of money, each system's invariants. Changes nothing.
 ";
 
+const SIM: &str = "\
+symbolon sim --seed N [--steps M] [--count K]
+
+Runs the platform's and the devices' own code in a simulated world: one seed, one history. Disks fail and fill, power is cut at any write, packets
+are lost, doubled and late, clocks jump, stores are put back, phones are copied, a payee colludes. After every step every invariant is checked; at
+the end faults stop, and everything must come to rest: reservations released, uploads answered, money where it belongs.
+  --seed N     the first seed
+  --steps M    actions of each seed (200)
+  --count K    so many seeds, from N on (1)
+A seed that fails is named with its step and its invariant, and cut down to the actions that it needs.
+";
+
 const PROOF: &str = "\
-symbolon proof inspect FILE [--server-key HEX]
-    what a proof of offline payment says, and which checks hold
+symbolon proof inspect FILE [--server-key HEX] [--signer-key HEX] [--payee HEX] [--at MS]
+    what a proof of offline payment says, and which checks hold, for the proofs inside of it too
+      --server-key   the server's Ed25519 key: for what it must have signed
+      --signer-key   the key of a signer that the proof does not name: of an authenticator (nonce-token, report), of a payee (receipt)
+      --payee        whom it must be for
+      --at           when it must hold, in Unix milliseconds
+    a check for which something is missing is listed under \"unchecked\"
 symbolon proof double-spend A B --server-key HEX
     whether two secure objects are one nonce spent twice: a verdict from the server's key alone
 
-FILE, A and B hold the bytes of a proof, or its hexadecimal; - is standard input.
+FILE, A and B hold the bytes of a proof, or its hexadecimal; - is standard input. A key may come from @FILE.
 ";

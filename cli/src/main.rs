@@ -10,6 +10,8 @@ mod node;
 mod proof;
 mod report;
 mod serve;
+mod sim;
+mod tool;
 mod tour;
 mod verify;
 
@@ -26,7 +28,8 @@ fn main() -> ExitCode {
     }
     let command = words.remove(0).to_string_lossy().replace('_', "-").to_lowercase();
     if words.iter().any(|word| word == "--help" || word == "-h") || command == "help" || command == "--help" {
-        return shown(json, "help", help::of(&command));
+        let text = if command == "tool" { tool::help(&words) } else { help::of(&command) };
+        return shown(json, "help", text);
     }
     let parser = lexopt::Parser::from_args(words);
     match command.as_str() {
@@ -36,6 +39,8 @@ fn main() -> ExitCode {
         "bench" => finish(json, bench::run(parser, json)),
         "verify" => finish(json, verify::run(parser)),
         "proof" => finish(json, proof::run(parser)),
+        "sim" => finish(json, sim::run_command(parser, json)),
+        "tool" => finish(json, tool::run(parser)),
         "--version" | "version" => shown(
             json,
             "version",

@@ -14,7 +14,8 @@ use world::{World, request_id, run, text};
 const PREFIX: &str = "/v1/offline-payment";
 
 /// The routes on which devices post their own messages.
-const DEVICE_ROUTES: [&str; 5] = ["enrolments", "grants", "payee-enrolments", "settlements", "reports"];
+const DEVICE_ROUTES: [&str; 7] =
+    ["enrolments", "grants", "payee-enrolments", "settlements", "reports", "refunds", "statements"];
 
 /// `{1: 1, 2: "MALFORMED", 3: …}` up to the text of the third (RFC 8949 §3).
 const MALFORMED_CBOR: &[u8] = b"\xA3\x01\x01\x02\x69MALFORMED\x03\x78";

@@ -1,7 +1,7 @@
 //! The ladder: a crate uses lower rungs only.
 //!
 //! ```text
-//! core/*  <  systems/*  <  node/*, devices/*  <  cli, sim          xtask beside them, on core alone
+//! core/*  <  systems/*  <  node/*, devices/*  <  sim  <  cli          xtask beside them, on core alone
 //! core:     types < wire < keys < proof;   types < wire < state < journal;   chain on wire, keys, state
 //! systems:  never one another
 //! node:     log, crypto < store < vault < machine < evm < hosts, api < console
@@ -9,7 +9,7 @@
 //! ```
 //! Tests may lean sideways: a dev-dependency may go, beyond what the code itself may use, to any crate of the same
 //! group, never upwards and never from devices to node or back. In systems not even that. The feature `testing` brings
-//! fakes: only a dev-dependency may turn it on.
+//! fakes: only a dev-dependency may turn it on, and `sim`, whose world is made of them.
 //!
 //! **Invariant:** a crate that the order does not name is refused: its place is a decision, not a guess.
 use crate::workspace::{Crate, Workspace, group, system_number};
@@ -38,7 +38,7 @@ const NODE: [(&str, u8); 9] = [
     ("node/console", 6),
 ];
 
-/// The crates that stand above all groups and are used by nothing.
+/// The crates that stand above all groups and are used by nothing, but for `sim`, which `cli` runs.
 const TOPS: [&str; 3] = ["cli", "sim", "xtask"];
 
 /// Every break of the ladder, as sentences.
@@ -63,7 +63,7 @@ fn check_crate(one: &Crate) -> Vec<String> {
             let how = if used.dev { "tests must not use" } else { "must not use" };
             faults.push(format!("{}: {how} {}", one.path, used.path));
         }
-        if used.testing && !used.dev {
+        if used.testing && !used.dev && one.path != "sim" {
             faults.push(format!("{}: turns on `testing` of {}, which only tests may", one.path, used.path));
         }
     }
@@ -87,7 +87,7 @@ fn node_rung(path: &str) -> Option<u8> {
 
 fn may_use(user: &str, used: &str) -> bool {
     if !has_place(used) || TOPS.contains(&used) {
-        return false;
+        return (user, used) == ("cli", "sim");
     }
     match (group(user), group(used)) {
         ("core", "core") => CORE.iter().any(|(name, lower)| *name == user && lower.contains(&used)),
@@ -101,7 +101,9 @@ fn may_use(user: &str, used: &str) -> bool {
 }
 
 fn tests_may_use(user: &str, used: &str) -> bool {
-    has_place(used) && group(user) == group(used) && matches!(group(user), "core" | "node" | "devices")
+    let smoke = user == "xtask" && used == "fuzz";
+    smoke
+        || has_place(used) && group(user) == group(used) && matches!(group(user), "core" | "node" | "devices")
 }
 
 #[cfg(test)]
@@ -179,8 +181,10 @@ mod tests {
         breaks("xtask", "node/log");
         for top in TOPS {
             breaks("node/api", top);
-            breaks("cli", top);
+            breaks("sim", top);
         }
+        holds("cli", "sim");
+        breaks("cli", "xtask");
     }
 
     #[test]
@@ -194,6 +198,8 @@ mod tests {
             ["core/wire: tests must not use systems/offline-payment"]
         );
         assert_eq!(dev("node/log", "node/store"), [""; 0]);
+        assert_eq!(dev("xtask", "fuzz"), [""; 0]);
+        assert_eq!(dev("node/log", "fuzz"), ["node/log: tests must not use fuzz"]);
         assert_eq!(dev("node/log", "cli"), ["node/log: tests must not use cli"]);
         assert_eq!(dev("devices/phone", "devices/reader"), [""; 0]);
         assert_eq!(dev("devices/phone", "node/api"), ["devices/phone: tests must not use node/api"]);
@@ -202,12 +208,15 @@ mod tests {
     }
 
     #[test]
-    fn only_tests_turn_fakes_on() {
-        let with = |dev| {
+    fn only_tests_and_the_simulated_world_turn_fakes_on() {
+        let by = |name: &str, path: &str, dev| {
             let uses = vec![Use { path: "core/state".into(), dev, testing: true }];
-            check_crate(&Crate { name: "symbolon-journal".into(), path: "core/journal".into(), uses })
+            check_crate(&Crate { name: name.into(), path: path.into(), uses })
         };
+        let with = |dev| by("symbolon-journal", "core/journal", dev);
         assert_eq!(with(true), [""; 0]);
+        assert_eq!(by("symbolon-sim", "sim", false), [""; 0]);
+        assert_eq!(by("symbolon-cli", "cli", false).len(), 1);
         assert_eq!(with(false), ["core/journal: turns on `testing` of core/state, which only tests may"]);
     }
 

@@ -3,7 +3,7 @@ use std::env;
 use std::process::ExitCode;
 use symbolon_xtask::ci::{self, STEPS};
 use symbolon_xtask::workspace::Workspace;
-use symbolon_xtask::{docs, ladder, lints_bite, no_std, tidy};
+use symbolon_xtask::{docs, ladder, lints_bite, no_std, soak, tidy};
 
 const USAGE: &str = "cargo xtask COMMAND
 
@@ -13,6 +13,7 @@ const USAGE: &str = "cargo xtask COMMAND
   docs [--check]              writes docs/refusals.md and docs/claims.md; --check: fails where they differ
   no-std                      core and systems link without the standard library
   lints-bite                  each lint of a pure crate refuses what it must
+  soak [SEED]                 10,000 seeds of the simulated world, then each fuzz target for minutes, if there are any
 ";
 
 fn main() -> ExitCode {
@@ -36,6 +37,10 @@ fn main() -> ExitCode {
         ["docs"] => Workspace::load().and_then(|workspace| run_docs(&workspace, false)),
         ["docs", "--check"] => Workspace::load().and_then(|workspace| run_docs(&workspace, true)),
         ["no-std"] => Workspace::load().and_then(|workspace| no_std::check(&workspace)),
+        ["soak"] => Workspace::load().and_then(|workspace| soak::run(&workspace, None)),
+        ["soak", seed] if seed.parse::<u64>().is_ok() => {
+            Workspace::load().and_then(|workspace| soak::run(&workspace, seed.parse().ok()))
+        }
         ["lints-bite"] => Workspace::load().and_then(|workspace| lints_bite::check(&workspace)),
         _ => {
             eprint!("not understood: {}\n\n{USAGE}", args.join(" "));

@@ -5,12 +5,13 @@ use super::measure::{Side, Sides, Trouble};
 use super::sample::{Bare, CRYPTO, NOW, eur, random16, random32, signing_key, verification};
 use std::hint::black_box;
 use std::rc::Rc;
-use symbolon_keys::{Crypto, KemKey, SigningKey, VerifyingKey};
+use symbolon_keys::{Crypto, KemKey, SigningKey};
 use symbolon_offline_payment::messages::{
     AccountRef, Audit, Grant, GrantBody, PayeeId, PayeeNonce, SealedBox, SecureObject, SecureObjectBody,
     Transaction, Verification,
 };
 use symbolon_offline_payment::payee::check_object;
+use symbolon_offline_payment::trust::Trust;
 use symbolon_proof::{Confirmation, hpke};
 use symbolon_types::{Hash, Secret};
 use symbolon_wire::cbor::{Bytes, to_vec};
@@ -30,7 +31,8 @@ pub fn sides() -> Result<Sides, Trouble> {
     let samples: Result<Vec<Sample>, Trouble> = (0..OBJECTS).map(|number| sample(&server, number)).collect();
     let samples: Rc<[Sample]> = samples?.into();
     let verdicts = Vec::new();
-    let ours = Ours { server: server.verifying(&CRYPTO), samples: Rc::clone(&samples), verdicts: Vec::new() };
+    let trust = Trust::pinned(server.verifying(&CRYPTO));
+    let ours = Ours { trust, samples: Rc::clone(&samples), verdicts: Vec::new() };
     Ok(Sides { ours: Box::new(ours), limit: Box::new(Limit { samples, verdicts }) })
 }
 
@@ -56,13 +58,14 @@ fn object(grant: Bytes, token: Hash, number: u32) -> Result<SecureObject, Troubl
         payee: PayeeId(random16("payee", 0)),
         nonce: PayeeNonce(random16("nonce", number)),
         challenge: Hash(random32("challenge", number)),
+        tip_minor: None,
     };
     let body = SecureObjectBody {
         token,
         grant,
         random: random32("random", number),
         transaction,
-        credential_proof: random32("proof", number),
+        credential_proof: Some(random32("proof", number)),
         verification: Verification::Pin,
         otp: false,
         audit: audit(number)?,
@@ -83,14 +86,14 @@ fn audit(number: u32) -> Result<SealedBox, Trouble> {
 }
 
 struct Ours {
-    server: VerifyingKey,
+    trust: Trust,
     samples: Rc<[Sample]>,
     verdicts: Vec<u8>,
 }
 
 impl Ours {
     fn takes(&self, object: &[u8]) -> bool {
-        black_box(check_object(&CRYPTO, &self.server, object)).is_ok()
+        black_box(check_object(&CRYPTO, &self.trust, object, None)).is_ok()
     }
 }
 
@@ -152,7 +155,7 @@ mod tests {
     fn an_object_under_another_server_is_refused() {
         let sample = sample(&signing_key("server", 1), 0).unwrap();
         let ours = |number| Ours {
-            server: signing_key("server", number).verifying(&CRYPTO),
+            trust: Trust::pinned(signing_key("server", number).verifying(&CRYPTO)),
             samples: Rc::new([]),
             verdicts: Vec::new(),
         };

@@ -9,7 +9,7 @@ use symbolon_keys::VerifyingKey;
 use symbolon_types::Secret;
 
 /// Flags without a value.
-const SWITCHES: [&str; 2] = ["allow-network", "resume"];
+const SWITCHES: [&str; 3] = ["allow-network", "online", "resume"];
 
 /// How long a role waits for the other side, in seconds, unless told otherwise.
 const TIMEOUT_SECONDS: u64 = 60;

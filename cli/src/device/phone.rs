@@ -1,10 +1,16 @@
 //! `symbolon device phone`.
-use super::{Flags, evidence::Evidence, network, show};
+use super::{Flags, credential::Given, evidence::Evidence, network, show};
 use crate::report::{Failure, Outcome};
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use symbolon_offline_payment::{authenticator::Credential, messages::Preview};
-use symbolon_phone::{ApduLink, AuthenticatorClient, COUNT_USUAL, Node, PayeeLink, Phone, QrLink, last_call};
+use symbolon_offline_payment::{
+    OfflinePaymentRefusal,
+    authenticator::Credential,
+    messages::{Preview, Verification},
+};
+use symbolon_phone::{
+    ApduLink, Asking, AuthenticatorClient, COUNT_USUAL, Node, PayeeLink, Phone, QrLink, User, last_call,
+};
 use symbolon_transport::store::FileFlash;
 
 /// Runs one action.
@@ -16,6 +22,7 @@ pub fn run(mut flags: Flags) -> Outcome {
         "enrol" => enrol(flags, &at, &mut evidence),
         "prefetch" => prefetch(flags, &at, &mut evidence),
         "pay" => pay(flags, &at, &mut evidence),
+        "set-credential" => set_credential(flags, &at, &mut evidence),
         "reconcile" => reconcile(flags, &at, &mut evidence),
         "status" => status(flags, &at),
         other => Err(Failure::Misuse(format!("phone: there is no `{other}`"))),
@@ -40,7 +47,9 @@ impl At {
 fn enrol(mut flags: Flags, at: &At, evidence: &mut Evidence) -> Result<Value, Failure> {
     let node = server(&mut flags)?.ok_or_else(|| Failure::Misuse("--server is missing".into()))?;
     let (key, code) = (flags.server_key()?, flags.required_hex("code")?);
-    let credential = pin(&mut flags)?.ok_or_else(|| Failure::Misuse("--pin is missing".into()))?;
+    let given =
+        Given::of(&mut flags, "", &at.store)?.ok_or_else(|| Failure::Misuse("--pin is missing".into()))?;
+    let credential = given.first()?;
     flags.end()?;
     let mut phone = at.open()?;
     let id = phone.enrol(&node, key, code, &credential, &mut |name, bytes| evidence.write(name, bytes));
@@ -58,7 +67,8 @@ fn prefetch(mut flags: Flags, at: &At, evidence: &mut Evidence) -> Result<Value,
 }
 
 fn pay(mut flags: Flags, at: &At, evidence: &mut Evidence) -> Result<Value, Failure> {
-    let (node, typed) = (server(&mut flags)?, pin(&mut flags)?);
+    let (node, given) = (server(&mut flags)?, Given::of(&mut flags, "", &at.store)?);
+    let tip_minor = flags.number("tip")?;
     // Without a server the phone may not call; so that it cannot, it leaves the network.
     let network = match node {
         None => network::leave(&mut flags),
@@ -67,25 +77,66 @@ fn pay(mut flags: Flags, at: &At, evidence: &mut Evidence) -> Result<Value, Fail
     let resume = flags.switch("resume");
     let mut way = Way::of(&mut flags)?;
     flags.end()?;
-    if typed.is_none() && !resume {
-        return Err(Failure::Misuse("--pin is missing".into()));
-    }
     let mut phone = at.open()?;
-    let mut typed_now = typed.clone();
-    let mut entry = |preview: &Preview| {
-        eprintln!("pay {} to {}", preview.amount, preview.payee);
-        typed_now.take().ok_or_else(|| symbolon_types::CoreRefusal::NotFound.into())
-    };
+    let mut customer = Customer { given, tip_minor };
     let witness = &mut |name: &str, bytes: &[u8]| evidence.write(name, bytes);
     let last = last_call(node.as_ref());
     let held = if resume {
         let entry: Option<&mut symbolon_phone::Entry<'_>> =
-            if typed.is_some() { Some(&mut entry) } else { None };
+            if customer.given.is_some() { Some(&mut customer) } else { None };
         phone.resume(&mut *way.open()?, entry, last, witness)
     } else {
-        phone.pay(&mut *way.open()?, &mut entry, last, witness)
+        phone.pay(&mut *way.open()?, &mut customer, last, witness)
     };
     Ok(show::with(show::payment(&held.map_err(failed)?), json!({ "network": network })))
+}
+
+/// Whoever gave the flags.
+struct Customer {
+    given: Option<Given>,
+    tip_minor: Option<u64>,
+}
+
+impl User for Customer {
+    fn tip(&mut self, preview: &Preview) -> Result<Option<u64>, symbolon_phone::Failure> {
+        let most = preview.tip_minor_max.unwrap_or(0);
+        eprintln!("{} asks for a tip of at most {most} minor units", preview.payee);
+        Ok(self.tip_minor)
+    }
+
+    fn verify(&mut self, asking: &Asking<'_>) -> Result<Credential, symbolon_phone::Failure> {
+        let part =
+            asking.preview.bill.map_or(String::new(), |bill| format!(", a part of a bill of {}", bill.total));
+        eprintln!("pay {} to {}{part}", asking.amount, asking.preview.payee);
+        let given = self.given.as_ref().ok_or(OfflinePaymentRefusal::VerificationWeak)?;
+        given.shown(asking.question)
+    }
+}
+
+fn set_credential(mut flags: Flags, at: &At, evidence: &mut Evidence) -> Result<Value, Failure> {
+    let given = |flags: &mut Flags, prefix: &str| {
+        let given = Given::of(flags, prefix, &at.store)?;
+        given.ok_or_else(|| Failure::Misuse(format!("--{prefix}credential is missing")))
+    };
+    let (shown, fresh) = (given(&mut flags, "")?, given(&mut flags, "new-")?);
+    flags.end()?;
+    let mut phone = at.open()?;
+    let mut witness = |name: &str, bytes: &[u8]| evidence.write(name, bytes);
+    let kinds = phone.set_credential(
+        &mut |question| shown.shown(question),
+        &mut |question| fresh.fresh(question),
+        &mut witness,
+    );
+    Ok(json!({ "credentials": kinds.map_err(failed)?.into_iter().map(kind).collect::<Vec<_>>() }))
+}
+
+fn kind(kind: Verification) -> &'static str {
+    match kind {
+        Verification::None => "none",
+        Verification::Pin => "pin",
+        Verification::Passphrase => "passphrase",
+        Verification::Platform => "platform",
+    }
 }
 
 fn reconcile(mut flags: Flags, at: &At, evidence: &mut Evidence) -> Result<Value, Failure> {
@@ -106,6 +157,8 @@ fn status(flags: Flags, at: &At) -> Result<Value, Failure> {
         "paired": authenticator.paired,
         "locked": authenticator.locked,
         "attempts_left": authenticator.attempts_left,
+        "credentials": authenticator.credentials.iter().copied().map(kind).collect::<Vec<_>>(),
+        "epoch": authenticator.epoch,
         "pool": authenticator.pool,
         "granted": status.granted,
         "asked": status.asked,
@@ -146,11 +199,6 @@ impl Way {
 
 fn server(flags: &mut Flags) -> Result<Option<Node>, Failure> {
     flags.optional("server").map(|url| Node::new(&url).map_err(failed)).transpose()
-}
-
-fn pin(flags: &mut Flags) -> Result<Option<Credential>, Failure> {
-    let typed = flags.secret("pin")?;
-    typed.map(|typed| Credential::pin(typed).map_err(|refusal| refusal.refused().into())).transpose()
 }
 
 fn failed(failure: symbolon_phone::Failure) -> Failure {

@@ -3,9 +3,13 @@ use super::{Flags, evidence::Evidence, network, show};
 use crate::report::{Failure, finish};
 use serde_json::{Value, json};
 use std::{path::PathBuf, process::ExitCode};
-use symbolon_offline_payment::{payee::Accepted, state::Source};
-use symbolon_reader::{ApduLink, Node, PayerLink, QrLink, Reader, Uploaded};
-use symbolon_types::{Amount, CoreRefusal, Currency};
+use symbolon_offline_payment::{
+    messages::Bill,
+    payee::{Accepted, Asked, Difference},
+    state::Source,
+};
+use symbolon_reader::{ApduLink, Charge, Node, PayerLink, QrLink, Reader, Uploaded};
+use symbolon_types::{Amount, CoreRefusal, Currency, Hash};
 
 /// Runs one action. An upload of which the server refused a part holds for the rest, and exits with 1.
 pub fn run(flags: Flags, json: bool) -> ExitCode {
@@ -27,7 +31,11 @@ fn acted(mut flags: Flags) -> Result<Value, Failure> {
     let done = match action.as_str() {
         "enrol" => enrol(flags, store, &mut evidence),
         "charge" => charge(flags, store, &mut evidence),
+        "cancel" => cancel(flags, store),
         "upload" => upload(flags, store, &mut evidence),
+        "sync" => sync(flags, store, &mut evidence),
+        "audit" => audit(flags, store, &mut evidence),
+        "refund" => refund(flags, store, &mut evidence),
         "status" => status(flags, store),
         other => Err(Failure::Misuse(format!("reader: there is no `{other}`"))),
     };
@@ -49,16 +57,22 @@ fn enrol(mut flags: Flags, store: PathBuf, evidence: &mut Evidence) -> Result<Va
 }
 
 fn charge(mut flags: Flags, store: PathBuf, evidence: &mut Evidence) -> Result<Value, Failure> {
-    let network = network::leave(&mut flags);
+    let node = if flags.switch("online") { Some(server(&mut flags)?) } else { None };
+    let network = match node {
+        None => network::leave(&mut flags),
+        Some(_) => "allowed",
+    };
     let resume = flags.switch("resume");
-    let amount = if resume { None } else { Some(amount(&mut flags)?) };
+    let asked = if resume { None } else { Some(asked(&mut flags)?) };
+    let final_minor = flags.number("final")?;
     let mut link = link(&mut flags)?;
     flags.end()?;
     let mut reader = Reader::open(&store).map_err(failed)?;
     let witness = &mut |name: &str, bytes: &[u8]| evidence.write(name, bytes);
-    let charged = match amount {
-        Some(amount) => reader.charge(&mut *link, amount, witness),
-        None => reader.resume(&mut *link, witness),
+    let online = node.as_ref();
+    let charged = match asked {
+        Some(asked) => reader.charge_as(&mut *link, &Charge { asked, final_minor, online }, witness),
+        None => reader.resume_as(&mut *link, online, final_minor, witness),
     };
     let charged = charged.map_err(failed)?;
     Ok(json!({
@@ -66,9 +80,121 @@ fn charge(mut flags: Flags, store: PathBuf, evidence: &mut Evidence) -> Result<V
         "token": charged.token.to_string(),
         "transaction": charged.transaction.to_string(),
         "amount": show::amount(charged.amount),
+        "taken": show::amount(charged.taken),
         "receipt": charged.receipt_given,
         "network": network,
     }))
+}
+
+/// What is asked for: `--amount`, `--tip-max`, and `--bill` with `--bill-total`, all in the minor units of `--currency`.
+fn asked(flags: &mut Flags) -> Result<Asked, Failure> {
+    let (tip_minor_max, id, total) =
+        (flags.number("tip-max")?, flags.hex("bill")?, flags.number("bill-total")?);
+    let amount = amount(flags)?;
+    let bill = match (id, total) {
+        (None, None) => None,
+        (Some(id), Some(total)) => Some(Bill { id, total: minor(total, amount.currency())? }),
+        _ => return Err(Failure::Misuse("--bill and --bill-total go together".into())),
+    };
+    Ok(Asked { amount, tip_minor_max, bill })
+}
+
+fn minor(minor: u64, currency: Currency) -> Result<Amount, Failure> {
+    Amount::new(minor, currency).map_err(|_| CoreRefusal::AmountInvalid.refused().into())
+}
+
+fn cancel(flags: Flags, store: PathBuf) -> Result<Value, Failure> {
+    flags.end()?;
+    Reader::open(&store).map_err(failed)?.cancel().map_err(failed)?;
+    Ok(json!({}))
+}
+
+fn sync(mut flags: Flags, store: PathBuf, evidence: &mut Evidence) -> Result<Value, Failure> {
+    let node = server(&mut flags)?;
+    flags.end()?;
+    let mut reader = Reader::open(&store).map_err(failed)?;
+    reader.sync(&node, &mut |name, bytes| evidence.write(name, bytes)).map_err(failed)?;
+    Ok(trust(&reader))
+}
+
+/// What the reader knows of the server's keys and of denied devices, and until when it may judge by it offline.
+fn trust(reader: &Reader<symbolon_transport::store::FileFlash>) -> Value {
+    let payee = reader.state().payee.as_ref();
+    json!({
+        "epoch": payee.map(|payee| payee.trust.epoch),
+        "denied": payee.map(|payee| payee.denied.len()),
+        "list_until": payee.map(|payee| payee.trust.heard.plus(payee.trust.age_seconds_max).ms().0),
+    })
+}
+
+fn audit(mut flags: Flags, store: PathBuf, evidence: &mut Evidence) -> Result<Value, Failure> {
+    let node = server(&mut flags)?;
+    flags.end()?;
+    let mut reader = Reader::open(&store).map_err(failed)?;
+    let audit = reader.audit(&node, &mut |name, bytes| evidence.write(name, bytes)).map_err(failed)?;
+    // Money given back is told; it is no disagreement of the books.
+    let ok = audit.differences.iter().all(|one| matches!(one, Difference::Refunded { .. }));
+    let entries = audit.entries.iter().map(|entry| {
+        json!({
+            "object": entry.object.to_string(),
+            "amount": show::amount(entry.amount),
+            "source": source(entry.source),
+            "refunded_minor": entry.refunded_minor,
+        })
+    });
+    let differences = audit.differences.iter().map(difference);
+    Ok(json!({
+        "ok": ok, "entries": entries.collect::<Vec<_>>(), "differences": differences.collect::<Vec<_>>(),
+    }))
+}
+
+fn difference(difference: &Difference) -> Value {
+    match difference {
+        Difference::NotCredited { object, taken } => {
+            json!({ "object": object.to_string(), "kind": "not-credited", "taken": show::amount(*taken) })
+        }
+        Difference::OtherAmount { object, taken, credited } => json!({
+            "object": object.to_string(), "kind": "other-amount",
+            "taken": show::amount(*taken), "credited": show::amount(*credited),
+        }),
+        Difference::Unknown { object, credited } => {
+            json!({ "object": object.to_string(), "kind": "unknown", "credited": show::amount(*credited) })
+        }
+        Difference::Refunded { object, refunded_minor } => {
+            json!({ "object": object.to_string(), "kind": "refunded", "refunded_minor": refunded_minor })
+        }
+    }
+}
+
+/// `refund OBJECT [MINOR]`: all that the object brought, or so many minor units of it.
+fn refund(mut flags: Flags, store: PathBuf, evidence: &mut Evidence) -> Result<Value, Failure> {
+    let node = server(&mut flags)?;
+    let object = flags.word().and_then(|word| Hash::from_hex(&word));
+    let object = object.ok_or_else(|| Failure::Misuse("refund: which object?".into()))?;
+    let part: Option<u64> = flags
+        .word()
+        .map(|word| word.parse().map_err(|_| Failure::Misuse(format!("refund: `{word}` is no number"))))
+        .transpose()?;
+    flags.end()?;
+    let mut reader = Reader::open(&store).map_err(failed)?;
+    let payee = reader.state().payee.as_ref();
+    let known = payee.and_then(|payee| payee.entries().find(|entry| entry.object == object));
+    let known = known.ok_or_else(|| Failure::from(CoreRefusal::NotFound.refused()))?;
+    let part = part.map(|part| minor(part, known.taken.currency())).transpose()?;
+    let witness = &mut |name: &str, bytes: &[u8]| evidence.write(name, bytes);
+    let refunded = reader.refund(&node, object, part, witness).map_err(failed)?;
+    Ok(json!({
+        "object": refunded.object.to_string(),
+        "amount": show::amount(refunded.amount),
+        "refunded_minor": refunded.refunded_minor,
+    }))
+}
+
+fn source(source: Source) -> &'static str {
+    match source {
+        Source::Reservation => "reservation",
+        Source::Loss => "offline-loss",
+    }
 }
 
 fn upload(mut flags: Flags, store: PathBuf, evidence: &mut Evidence) -> Result<Value, Failure> {
@@ -87,10 +213,7 @@ fn uploaded(uploaded: &Uploaded) -> Value {
             "object": object,
             "settled": true,
             "amount": show::amount(outcome.amount),
-            "source": match outcome.source {
-                Source::Reservation => "reservation",
-                Source::Loss => "offline-loss",
-            },
+            "source": source(outcome.source),
         }),
         Err(refusal) => {
             json!({ "object": object, "settled": false, "refusal": show::refusal(refusal.refused()) })
@@ -108,24 +231,32 @@ fn status(flags: Flags, store: PathBuf) -> Result<Value, Failure> {
         let known = state.refused.iter().find(|refused| refused.object == one.id);
         known.map(|refused| show::refusal(refused.refusal.refused()))
     };
-    Ok(json!({
-        "payee": certificate.as_ref().map(|certificate| certificate.body.payee.to_string()),
-        "name": certificate.as_ref().map(|certificate| certificate.body.name.clone()),
-        "certificate_until": certificate.as_ref().map(|certificate| certificate.exp.ms().0),
-        "open": state.payee.as_ref().map_or(0, |payee| payee.open.len()),
-        "unsettled": accepted.iter().filter(|one| !one.settled).count(),
-        "objects": accepted.iter().map(|one| json!({
-            "object": one.id.to_string(), "token": one.token.to_string(), "settled": one.settled, "refusal": refusal_of(one),
-        })).collect::<Vec<_>>(),
-    }))
+    let more = trust(&reader);
+    Ok(show::with(
+        more,
+        json!({
+            "payee": certificate.as_ref().map(|certificate| certificate.body.payee.to_string()),
+            "name": certificate.as_ref().map(|certificate| certificate.body.name.clone()),
+            "certificate_until": certificate.as_ref().map(|certificate| certificate.exp.ms().0),
+            "open": state.payee.as_ref().map_or(0, |payee| payee.open.len()),
+            "unsettled": accepted.iter().filter(|one| !one.settled).count(),
+            "objects": accepted.iter().map(|one| json!({
+                "object": one.id.to_string(), "token": one.token.to_string(), "settled": one.settled, "taken": show::amount(one.taken), "refusal": refusal_of(one),
+            })).collect::<Vec<_>>(),
+            "forwarded": state.payee.as_ref().map_or(0, |payee| payee.forwarded.len()),
+            "bills": state.payee.iter().flat_map(|payee| &payee.bills).map(|record| json!({
+                "bill": symbolon_types::hex_lower(&record.bill.id), "total": show::amount(record.bill.total), "paid_minor": record.paid_minor,
+            })).collect::<Vec<_>>(),
+        }),
+    ))
 }
 
 fn amount(flags: &mut Flags) -> Result<Amount, Failure> {
-    let minor = flags.number("amount")?.ok_or_else(|| Failure::Misuse("--amount is missing".into()))?;
+    let asked = flags.number("amount")?.ok_or_else(|| Failure::Misuse("--amount is missing".into()))?;
     let code = flags.required("currency")?;
     let currency = Currency::from_alpha(&code)
         .ok_or_else(|| Failure::Misuse(format!("--currency: `{code}` is not known")))?;
-    Amount::new(minor, currency).map_err(|_| CoreRefusal::AmountInvalid.refused().into())
+    minor(asked, currency)
 }
 
 fn link(flags: &mut Flags) -> Result<Box<dyn PayerLink>, Failure> {
@@ -139,7 +270,8 @@ fn link(flags: &mut Flags) -> Result<Box<dyn PayerLink>, Failure> {
 }
 
 fn server(flags: &mut Flags) -> Result<Node, Failure> {
-    Node::new(&flags.required("server")?).map_err(failed)
+    let url = flags.optional("node").map_or_else(|| flags.required("server"), Ok)?;
+    Node::new(&url).map_err(failed)
 }
 
 fn failed(failure: symbolon_reader::Failure) -> Failure {

@@ -8,6 +8,7 @@ use symbolon_offline_payment::{
     messages::{AuthenticatorId, Request},
     payment_application::pairing,
     secure_application::{Wallet, first_credential},
+    trust::Trust,
 };
 use symbolon_state::Flash;
 use symbolon_transport::entropy;
@@ -28,13 +29,17 @@ impl<F: Flash> Phone<F> {
         witness: &mut Witness<'_>,
     ) -> Result<AuthenticatorId, Failure> {
         self.pair()?;
+        let server = server.map_or_else(|| node.server_key(), Ok)?;
+        let update = node.trust()?;
+        // The authenticator may have pinned a key that has gone since: it is led on before it is to believe the server's enrolment.
+        self.tell(&update)?;
+        let (trust, _) = Trust::pinned(server).updated(CRYPTO, &update)?;
         let request = self.authenticator.message(&Request::BeginEnrolment(code))?;
         witness("enrolment-request", &request.0);
-        let server = server.map_or_else(|| node.server_key(), Ok)?;
         let enrolment = node.post("enrolments", &request)?;
         witness("enrolment", &enrolment.0);
         // Kept before the authenticator is enrolled: an enrolled one does not enrol again for a phone that forgot the server.
-        self.keep(|state| state.server = Some(server))?;
+        self.keep(|state| state.trust = Some(trust))?;
         let kem = self.authenticator.status()?.kem;
         let message = first_credential(CRYPTO, &kem, enrolment, credential, &self.key(), &entropy::seed()?)?;
         witness("secure-application-key", &to_vec(&self.key().public(CRYPTO)));

@@ -1,7 +1,7 @@
 //! The server as the phone sees it: device routes under `/v1/offline-payment`, in CBOR.
 use crate::Failure;
 use symbolon_keys::VerifyingKey;
-use symbolon_offline_payment::{Refusal, secure_application::LastCall};
+use symbolon_offline_payment::{Refusal, messages::TrustUpdate, secure_application::LastCall};
 use symbolon_transport::{
     TransportError,
     http::{HttpClient, Reply},
@@ -36,6 +36,18 @@ impl Node {
             serde_json::from_slice(&reply.body).map_err(|_| TransportError::Protocol)?;
         let text = json.get("server").and_then(serde_json::Value::as_str).ok_or(TransportError::Protocol)?;
         Ok(VerifyingKey::from_hex(text).ok_or(TransportError::Protocol)?)
+    }
+
+    /// The server's word on its keys and on denied devices.
+    ///
+    /// # Errors
+    /// [`Failure::Transport`].
+    pub fn trust(&self) -> Result<TrustUpdate, Failure> {
+        let reply = self.0.get(&format!("{BASE}/trust"))?;
+        if !reply.is_success() {
+            return Err(refused(&reply));
+        }
+        Ok(from_slice(&reply.body).map_err(|_| TransportError::Protocol)?)
     }
 
     /// Posts one message and gives the answer's bytes.

@@ -13,17 +13,52 @@ use symbolon_keys::Crypto;
 use symbolon_offline_payment::{
     OfflinePaymentRefusal as Own, Refusal,
     authenticator::Credential,
-    messages::{Preview, Request, SecondNonceRequest},
+    messages::{Preview, Request, SecondNonceRequest, Verification},
     payment_application::{self, launch},
     secure_application::{AwaitCredential, GrantedNonce, LastCall, Offline, Wallet, lost_network},
 };
 use symbolon_state::Flash;
 use symbolon_transport::entropy;
-use symbolon_types::{CoreRefusal, Hash};
+use symbolon_types::{Amount, CoreRefusal, Hash};
 use symbolon_wire::cbor::{Bytes, to_vec};
 
-/// Shows the user what is to be paid and takes the credential.
-pub type Entry<'a> = dyn FnMut(&Preview) -> Result<Credential, Failure> + 'a;
+/// What the user is asked for.
+pub struct Asking<'a> {
+    /// Who is paid, and for what.
+    pub preview: &'a Preview,
+    /// What will be paid, the tip included.
+    pub amount: Amount,
+    /// The least verification that the grant asks for; never none.
+    pub user: Verification,
+    /// What a platform authenticator must sign.
+    pub question: Hash,
+}
+
+/// The user, in front of the phone. A function of the preview that gives a credential is a user who never tips.
+pub trait User {
+    /// What the user adds, in minor units; asked only where the payee asks for a tip.
+    ///
+    /// # Errors
+    /// Whatever the user's side fails with; nothing is paid then.
+    fn tip(&mut self, _preview: &Preview) -> Result<Option<u64>, Failure> {
+        Ok(None)
+    }
+
+    /// Shows what is to be paid and takes the credential; not called where the grant asks for none.
+    ///
+    /// # Errors
+    /// Whatever the user's side fails with; the nonce goes back.
+    fn verify(&mut self, asking: &Asking<'_>) -> Result<Credential, Failure>;
+}
+
+impl<T: FnMut(&Preview) -> Result<Credential, Failure>> User for T {
+    fn verify(&mut self, asking: &Asking<'_>) -> Result<Credential, Failure> {
+        self(asking.preview)
+    }
+}
+
+/// The user of one payment.
+pub type Entry<'a> = dyn User + 'a;
 
 /// A payment in the middle: its nonce, and what the payment application waits for.
 struct Sealed {
@@ -46,7 +81,7 @@ impl<F: Flash> Phone<F> {
         witness: &mut Witness<'_>,
     ) -> Result<HeldPayment, Failure> {
         let lost = lost_network(last)?;
-        self.server()?;
+        self.trust()?;
         self.recover()?;
         let challenge = Bytes(link.challenge()?);
         witness("challenge", &challenge.0);
@@ -66,7 +101,11 @@ impl<F: Flash> Phone<F> {
         witness: &mut Witness<'_>,
     ) -> Result<HeldPayment, Failure> {
         let preview = self.authenticator.preview(&challenge)?;
-        let (begun, waiting) = self.begin(challenge, preview)?;
+        let tip_minor = match preview.tip_minor_max {
+            Some(_) => entry.tip(&preview)?,
+            None => None,
+        };
+        let (begun, waiting) = self.begin(challenge, preview, tip_minor)?;
         let answer = self.seal(waiting, &begun.challenge, entry, lost, witness).and_then(|sealed| {
             let object = self.authenticator.message(&Request::Authorise(sealed.message))?;
             Ok((object, sealed.application))
@@ -83,12 +122,18 @@ impl<F: Flash> Phone<F> {
     }
 
     /// Takes the nonce; durable on return.
-    fn begin(&mut self, challenge: Bytes, preview: Preview) -> Result<(Underway, AwaitCredential), Failure> {
+    fn begin(
+        &mut self,
+        challenge: Bytes,
+        preview: Preview,
+        tip_minor: Option<u64>,
+    ) -> Result<(Underway, AwaitCredential), Failure> {
         let before = self.secure.get().wallet.clone();
-        let (wallet, waiting) = before.clone().offer(preview.clone(), challenge.clone())?;
+        let (wallet, waiting) =
+            before.clone().offer_with_tip(preview.clone(), challenge.clone(), tip_minor)?;
         let token = waiting.token(CRYPTO);
         let nonce = taken(&before, token).ok_or(Own::NoNonce)?;
-        let begun = Underway { nonce, challenge, preview };
+        let begun = Underway { nonce, challenge, preview, tip_minor };
         self.keep(|state| (state.wallet, state.underway) = (wallet, Some(begun.clone())))?;
         Ok((begun, waiting))
     }
@@ -101,11 +146,23 @@ impl<F: Flash> Phone<F> {
         lost: Offline,
         witness: &mut Witness<'_>,
     ) -> Result<Sealed, Failure> {
-        let credential = entry(waiting.preview())?;
+        let user = waiting.needed().user;
+        let credential = match user {
+            Verification::None => None,
+            user => Some(entry.verify(&Asking {
+                preview: waiting.preview(),
+                amount: waiting.amount(),
+                user,
+                question: waiting.question(CRYPTO),
+            })?),
+        };
         let (second, application) = self.second(&waiting, challenge, lost)?;
         witness("second-nonce", &second.0);
         let waiting = waiting.with_second(second);
-        let (_, message) = waiting.enter(CRYPTO, credential, &self.key(), lost, &entropy::seed()?)?;
+        let (_, message) = match credential {
+            Some(credential) => waiting.enter(CRYPTO, credential, &self.key(), lost, &entropy::seed()?)?,
+            None => waiting.unverified(CRYPTO, lost)?,
+        };
         witness("sealed-credential", &to_vec(&message));
         Ok(Sealed { application, message })
     }
@@ -119,7 +176,7 @@ impl<F: Flash> Phone<F> {
     ) -> Result<(Bytes, payment_application::AwaitObject), Failure> {
         let state = self.application.get().clone();
         let application = state.application;
-        let password = launch(state, lost).password(CRYPTO, waiting.preview().transaction)?;
+        let password = launch(state, lost).password(CRYPTO, waiting.agreed(CRYPTO))?;
         self.application.put(password.state)?;
         let request = SecondNonceRequest {
             token: waiting.token(CRYPTO),
@@ -127,6 +184,7 @@ impl<F: Flash> Phone<F> {
             application,
             random: random16()?,
             otp: password.otp,
+            tip_minor: waiting.tip_minor(),
         };
         Ok((self.authenticator.message(&Request::SecondNonce(request))?, password.next))
     }
@@ -141,7 +199,7 @@ impl<F: Flash> Phone<F> {
         self.keep(|state| {
             state.underway = None;
             match refusal {
-                Refusal::Own(Own::NonceSpent | Own::NonceUnknown | Own::BadGrant) => {}
+                Refusal::Own(Own::NonceSpent | Own::NonceUnknown | Own::BadGrant | Own::GrantRevoked) => {}
                 // The authenticator has wiped its pool: no token of it will ever be paid with.
                 Refusal::Own(Own::CredentialLocked) => (state.wallet, state.asked) = Default::default(),
                 Refusal::Core(CoreRefusal::Expired) => state.wallet.pool.push(nonce),

@@ -1,10 +1,10 @@
 //! The phone with its two stores, and what every action of it begins with.
 use crate::{AuthenticatorClient, Failure, HeldPayment, Underway, state::SecureState};
 use std::path::Path;
-use symbolon_keys::{Crypto, KemKey, RustCrypto, VerifyingKey};
+use symbolon_keys::{Crypto, KemKey, RustCrypto};
 use symbolon_offline_payment::{
     OfflinePaymentRefusal as Own, Refusal, messages::ApplicationId, payment_application::ApplicationState,
-    secure_application::AwaitObject,
+    secure_application::AwaitObject, trust::Trust,
 };
 use symbolon_state::{Flash, Kept};
 use symbolon_transport::{TransportError, entropy, store::FileFlash};
@@ -57,8 +57,8 @@ impl<F: Flash> Phone<F> {
         KemKey::from_private(self.secure.get().key.clone())
     }
 
-    pub(crate) fn server(&self) -> Result<VerifyingKey, Failure> {
-        Ok(self.secure.get().server.ok_or(Own::NotEnrolled)?)
+    pub(crate) fn trust(&self) -> Result<Trust, Failure> {
+        Ok(self.secure.get().trust.clone().ok_or(Own::NotEnrolled)?)
     }
 
     /// Changes what the secure application keeps: durable on return.
@@ -89,8 +89,8 @@ impl<F: Flash> Phone<F> {
     /// Takes the object of the payment that is underway; durable on return.
     pub(crate) fn made(&mut self, begun: Underway, object: Bytes) -> Result<HeldPayment, Failure> {
         let token = CRYPTO.sha256(&[&begun.nonce.token.0]);
-        let payment =
-            AwaitObject { token, preview: begun.preview }.received(CRYPTO, &self.server()?, object)?;
+        let waiting = AwaitObject { token, preview: begun.preview, tip_minor: begun.tip_minor };
+        let payment = waiting.received(CRYPTO, &self.trust()?, object)?;
         let held = HeldPayment { token, challenge: begun.challenge, payment };
         self.keep(|state| {
             state.underway = None;

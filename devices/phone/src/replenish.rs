@@ -3,7 +3,7 @@ use crate::{Failure, Node, Phone, Witness, phone::CRYPTO};
 use symbolon_keys::Crypto;
 use symbolon_offline_payment::{
     OfflinePaymentRefusal as Own, Refusal,
-    messages::{Reconciled, Request},
+    messages::{Reconciled, Request, TrustUpdate},
 };
 use symbolon_proof::Raw;
 use symbolon_state::Flash;
@@ -24,8 +24,8 @@ impl<F: Flash> Phone<F> {
     /// # Errors
     /// NOT_ENROLLED, POOL_FULL, FUNDS_SHORT, REVOKED, BAD_GRANT, STORE_FAILED; [`Failure::Transport`]. Tokens that were asked for stay kept.
     pub fn prefetch(&mut self, node: &Node, count: u32, witness: &mut Witness<'_>) -> Result<usize, Failure> {
-        self.server()?;
         self.recover()?;
+        self.hear(node)?;
         let now = clock::wall().seconds();
         let wallet = self.secure.get().wallet.clone().drop_expired(now)?;
         self.keep(|state| state.wallet = wallet)?;
@@ -33,7 +33,7 @@ impl<F: Flash> Phone<F> {
         let tokens = match self.authenticator.messages(&Request::Nonces(count)) {
             // Nonces that have ended at the server still fill the pool; a reconciliation tells which.
             Err(failure) if failure.refusal() == Some(Refusal::Own(Own::PoolFull)) => {
-                self.reconcile(node, witness)?;
+                self.report(node, witness)?;
                 self.authenticator.messages(&Request::Nonces(count))?
             }
             answer => answer?,
@@ -55,7 +55,7 @@ impl<F: Flash> Phone<F> {
             }
             answer => answer?,
         };
-        let wallet = self.secure.get().wallet.clone().add(CRYPTO, &self.server()?, &tokens, &grants)?;
+        let wallet = self.secure.get().wallet.clone().add(CRYPTO, &self.trust()?, &tokens, &grants)?;
         self.keep(|state| (state.wallet, state.asked) = (wallet, Vec::new()))?;
         for (number, (token, grant)) in (1..).zip(tokens.iter().zip(&grants)) {
             witness(&format!("nonce-token-{number}"), &token.0);
@@ -71,6 +71,37 @@ impl<F: Flash> Phone<F> {
     pub fn reconcile(&mut self, node: &Node, witness: &mut Witness<'_>) -> Result<(), Failure> {
         // First, because the authenticator forgets the objects that the server knows.
         self.recover()?;
+        self.hear(node)?;
+        self.report(node, witness)
+    }
+
+    /// Takes the server's word on its keys in, here and in the authenticator, and drops the nonces that are under a key that counts no more.
+    ///
+    /// # Errors
+    /// NOT_ENROLLED; BAD_SIG and GRANT_REVOKED for lists that do not lead on from the keys known; STORE_FAILED; [`Failure::Transport`].
+    pub fn hear(&mut self, node: &Node) -> Result<(), Failure> {
+        let before = self.trust()?;
+        let update = node.trust()?;
+        self.tell(&update)?;
+        let (trust, _) = before.updated(CRYPTO, &update)?;
+        let now = clock::wall().seconds();
+        let wallet = self.secure.get().wallet.clone().drop_revoked(CRYPTO, &trust, now)?;
+        self.keep(|state| (state.trust, state.wallet) = (Some(trust), wallet))
+    }
+
+    /// Brings every list to the authenticator, oldest first. A rotation that is not for it, because it knows a later key already, it refuses, and
+    /// needs not; the present list it must take.
+    pub(crate) fn tell(&self, update: &TrustUpdate) -> Result<(), Failure> {
+        for rotation in &update.rotations {
+            match self.authenticator.done(&Request::Trust(rotation.clone())) {
+                Err(Failure::Transport(error)) => return Err(error.into()),
+                Ok(()) | Err(Failure::Refused { .. }) => {}
+            }
+        }
+        self.authenticator.done(&Request::Trust(update.list.clone()))
+    }
+
+    fn report(&mut self, node: &Node, witness: &mut Witness<'_>) -> Result<(), Failure> {
         let report = self.authenticator.message(&Request::Report(()))?;
         witness("report", &report.0);
         let answer = node.post("reports", &report)?;

@@ -5,10 +5,10 @@
 //!                                  ▲                │ refused, or no object was made
 //!                                  └────────────────┘
 //! ```
-use symbolon_keys::VerifyingKey;
 use symbolon_offline_payment::{
     messages::Preview,
     secure_application::{GrantedNonce, Payment, Wallet},
+    trust::Trust,
 };
 use symbolon_types::{Hash, Secret};
 use symbolon_wire::{cbor::Bytes, cbor_map};
@@ -23,6 +23,8 @@ cbor_map! {
         2 => challenge: Bytes,
         /// What the authenticator read in it.
         3 => preview: Preview,
+        /// What the payer adds, in minor units.
+        4 => tip_minor: Option<u64>,
     }
 
     /// A payment whose object was made.
@@ -41,8 +43,8 @@ cbor_map! {
     pub struct SecureState {
         /// The key that credentials are sealed from (X25519).
         1 => key: Secret<[u8; 32]>,
-        /// The server's key, from enrolment on.
-        2 => server: Option<VerifyingKey>,
+        /// The server's keys, from enrolment on.
+        2 => trust: Option<Trust>,
         /// Nonces that may be paid with, oldest first.
         3 => wallet: Wallet,
         /// Nonce tokens whose grants are not in: sent again, the same bytes, until they are.
@@ -59,7 +61,7 @@ impl SecureState {
     pub fn blank(key: Secret<[u8; 32]>) -> Self {
         Self {
             key,
-            server: None,
+            trust: None,
             wallet: Wallet::default(),
             asked: Vec::new(),
             underway: None,

@@ -99,7 +99,7 @@ fn with_a_network_the_offline_steps_are_refused() {
     assert_eq!(last_call(None), LastCall::Forbidden);
     let last = last_call(Some(&server.node()));
     assert_eq!(last, LastCall::Answered);
-    let paid = phone.pay(&mut link, &mut |_| Ok(pin(PIN)), last, &mut ignore);
+    let paid = phone.pay(&mut link, &mut |_: &_| Ok(pin(PIN)), last, &mut ignore);
     assert_eq!(refused(paid), Some(Refusal::Own(Own::Online)));
     assert_eq!(
         pay(&mut phone, &mut link, PIN),

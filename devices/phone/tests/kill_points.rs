@@ -19,7 +19,7 @@ use symbolon_reader::{PayerLink, Reader, Take};
 use symbolon_state::{Bank, Flash, FlashError, fake::FakeFlash};
 use symbolon_transport::{TransportError, clock, entropy};
 use symbolon_types::CoreRefusal;
-use symbolon_wire::cbor::Bytes;
+use symbolon_wire::cbor::{Bytes, from_slice};
 use world::{Device, PIN, Server, eur, ignore, pin, refused};
 
 /// A flash whose machine dies at its n-th append: before it has an effect, or after.
@@ -68,7 +68,8 @@ impl Shop {
         let code = server.bank().invite_payee(1, "Bakery", eur(0));
         let request = payee.request(code).unwrap();
         let certificate = server.bank().answer("payee-enrolments", &request.0).unwrap();
-        let state = payee.enrolled(server.key(), certificate.into()).unwrap();
+        let update = from_slice(&server.bank().answer("trust", &[]).unwrap()).unwrap();
+        let state = payee.enrolled_hearing(server.key(), &update, certificate.into()).unwrap();
         Self { key, state, asked: None, objects: Vec::new(), receipts: Vec::new() }
     }
 
@@ -266,7 +267,7 @@ fn charge_and_die(writes: i64, with_effect: bool) -> bool {
 fn the_reader_dies_at_each_of_its_writes() {
     for with_effect in [false, true] {
         let died = (1..=6).take_while(|&writes| charge_and_die(writes, with_effect)).count();
-        assert_eq!(died, 3, "the challenge; the object; that it is settled");
+        assert_eq!(died, 4, "the challenge; the object; the server's list; that it is settled");
     }
 }
 
@@ -314,7 +315,9 @@ fn a_challenge_that_has_an_object_is_not_paid_with_another_nonce() {
     let mut world = World::ready(2);
     world.shop.charge();
     let paid = world.phone().pay(&mut world.shop, &mut entry, LastCall::Forbidden, &mut ignore).unwrap();
-    let mut asked_again = |_: &_| -> Result<Credential, Failure> { panic!("the user was asked again") };
+    let mut asked_again = |_: &symbolon_offline_payment::messages::Preview| -> Result<Credential, Failure> {
+        panic!("the user was asked again")
+    };
     let again =
         world.phone().pay(&mut world.shop, &mut asked_again, LastCall::Forbidden, &mut ignore).unwrap();
     assert_eq!(again.payment.object, paid.payment.object);

@@ -1,11 +1,11 @@
-//! The server as the reader sees it: two device routes under `/v1/offline-payment`, in CBOR.
+//! The server as the reader sees it: the device routes of a payee under `/v1/offline-payment`, in CBOR.
 use crate::Failure;
-use symbolon_offline_payment::Refusal;
+use symbolon_offline_payment::{Refusal, messages::TrustUpdate};
 use symbolon_transport::{
     TransportError,
     http::{HttpClient, Reply},
 };
-use symbolon_wire::cbor::Bytes;
+use symbolon_wire::cbor::{Bytes, from_slice};
 
 /// The server at one address. A [`crate::Reader`] is given one where it is online, and keeps none.
 #[derive(Clone, Debug)]
@@ -18,6 +18,18 @@ impl Node {
     /// [`Failure::Transport`] for another kind of URL.
     pub fn new(url: &str) -> Result<Self, Failure> {
         Ok(Self(HttpClient::new(url)?))
+    }
+
+    /// The server's word on its keys and on denied devices, signed as of now.
+    ///
+    /// # Errors
+    /// [`Failure::Transport`].
+    pub fn trust(&self) -> Result<TrustUpdate, Failure> {
+        let reply = self.0.get("/v1/offline-payment/trust")?;
+        if !reply.is_success() {
+            return Err(refused(&reply));
+        }
+        Ok(from_slice(&reply.body).map_err(|_| TransportError::Protocol)?)
     }
 
     /// Posts one message and gives the answer's bytes.

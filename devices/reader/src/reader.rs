@@ -46,6 +46,8 @@ impl<F: Flash> Reader<F> {
                 time: UnixSeconds(0),
                 refused: Vec::new(),
                 last: None,
+                code: None,
+                refunds: Vec::new(),
             })
         })?;
         Ok(Self { kept })
@@ -57,7 +59,8 @@ impl<F: Flash> Reader<F> {
         self.kept.get()
     }
 
-    /// Enrols the payee with the code that the operator gave, online, once. The server's key comes from elsewhere and is pinned.
+    /// Enrols the payee with the code that the operator gave, online, once. The server's key comes from elsewhere and is pinned; its first list
+    /// comes with the certificate.
     ///
     /// # Errors
     /// ALREADY_ENROLLED, CODE_UNKNOWN, BAD_SIG, PAYEE_UNKNOWN, STORE_FAILED; [`Failure::Transport`].
@@ -73,15 +76,17 @@ impl<F: Flash> Reader<F> {
         }
         let key = self.key();
         let payee = Payee { crypto: CRYPTO, key: &key };
+        let update = node.trust()?;
         let request = payee.request(code)?;
         witness("payee-request", &request.0);
         let certificate = node.post("payee-enrolments", &request.0)?;
         witness("payee-certificate", &certificate.0);
-        let enrolled = payee.enrolled(server, certificate)?;
+        let enrolled = payee.enrolled_hearing(server, &update, certificate)?;
         let claims = certificate_of(&enrolled)?;
         self.keep(|state| {
+            state.time = state.time.max(claims.iat).max(enrolled.trust.heard);
             state.payee = Some(enrolled);
-            state.time = state.time.max(claims.iat);
+            state.code = Some(code);
         })?;
         Ok(claims.body)
     }

@@ -1,6 +1,6 @@
 //! What the reader keeps.
 use symbolon_offline_payment::{Refusal, payee::PayeeState};
-use symbolon_types::{Hash, Secret, UnixSeconds};
+use symbolon_types::{Amount, Hash, Secret, UnixSeconds};
 use symbolon_wire::{cbor::Bytes, cbor_map};
 
 cbor_map! {
@@ -26,5 +26,20 @@ cbor_map! {
         4 => refused: Vec<RefusedUpload>,
         /// The challenge that was asked last.
         5 => last: Option<Bytes>,
+        /// The code that it enrolled with: the certificate is renewed with it.
+        6 => code: Option<[u8; 16]>,
+        /// Refunds that the server has not answered, sent again, the same bytes, until it has.
+        7 => refunds: Vec<PendingRefund>,
+    }
+
+    /// A refund on its way.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct PendingRefund {
+        /// Of which object.
+        1 => object: Hash,
+        /// How much; `None` for all that was taken.
+        2 => amount: Option<Amount>,
+        /// The signed refund.
+        3 => refund: Bytes,
     }
 }

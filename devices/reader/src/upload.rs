@@ -24,6 +24,12 @@ impl<F: Flash> Reader<F> {
     /// # Errors
     /// NOT_ENROLLED, STORE_FAILED; [`Failure::Transport`] when the server cannot be reached. What it refuses is in the answers.
     pub fn upload(&mut self, node: &Node, witness: &mut Witness<'_>) -> Result<Vec<Uploaded>, Failure> {
+        // What the server says of its keys does not keep the money away: a refusal of it is told by `sync`.
+        match self.sync(node, witness) {
+            Err(Failure::Refused(refusal)) if refusal != Refusal::Own(Own::StoreFailed) => {}
+            done => done?,
+        }
+        self.lead_on(node)?;
         let payee = self.payee_state()?;
         let waiting = payee.accepted.into_iter().filter(|accepted| !accepted.settled);
         (1..)

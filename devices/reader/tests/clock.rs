@@ -41,7 +41,15 @@ fn enrolled(time: UnixSeconds) -> FakeFlash {
         sign(&RustCrypto, &LocalSigner { crypto: &RustCrypto, key: &server }, &certificate).unwrap();
     let payee = Payee { crypto: &RustCrypto, key: &key };
     let payee = payee.enrolled(server.verifying(&RustCrypto), Bytes(certificate)).unwrap();
-    let state = ReaderState { seed, payee: Some(payee), time, refused: Vec::new(), last: None };
+    let state = ReaderState {
+        seed,
+        payee: Some(payee),
+        time,
+        refused: Vec::new(),
+        last: None,
+        code: None,
+        refunds: Vec::new(),
+    };
     let (mut records, _) = Records::open(flash.clone()).unwrap();
     records.append(&to_vec(&state)).unwrap();
     flash

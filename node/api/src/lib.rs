@@ -78,12 +78,14 @@ impl Node {
         Ok(self.reader.read(read)?)
     }
 
-    /// The edge of system 01, over this node's keys, for one step between two waits.
+    /// The edge of system 01, over this node's keys, for one step between two waits. Which generation signs is what the rows say at this moment.
     pub(crate) fn edge<R, F: Into<Failure>>(
         &self,
         step: impl FnOnce(&Edge<'_>) -> Result<R, F>,
     ) -> Result<R, Failure> {
-        let keys = OfflinePaymentKeys::new(self.vault.as_ref()).map_err(|_| CoreRefusal::Unavailable)?;
+        let (_, trust) = self.read(symbolon_offline_payment::state::trust)?;
+        let keys = OfflinePaymentKeys::of(self.vault.as_ref(), trust.generation)
+            .map_err(|_| CoreRefusal::Unavailable)?;
         step(&Edge { crypto: &self.crypto, keys: &keys }).map_err(Into::into)
     }
 }

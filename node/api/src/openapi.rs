@@ -10,7 +10,9 @@ use utoipa::{Modify, OpenApi};
         platform::redeem_first, platform::add, platform::list, platform::revoke,
         op::operator::open_account, op::operator::account, op::operator::fund, op::operator::invite_authenticator,
         op::operator::invite_payee, op::operator::payee, op::operator::evidence, op::operator::revoke_authenticator,
-        op::device::keys, op::device::enrol, op::device::grants, op::device::enrol_payee, op::device::settle, op::device::report,
+        op::operator::repay, op::trust::keys, op::trust::trust, op::trust::rotate, op::trust::revoke, op::trust::set_policy,
+        op::device::enrol, op::device::grants, op::device::enrol_payee, op::device::settle, op::device::report,
+        op::device::refund, op::device::statement,
     ),
     modifiers(&Bearer)
 )]

@@ -75,6 +75,13 @@ impl MemoryDisk {
         state.cut_at = Some(state.operations.saturating_add(operations));
     }
 
+    /// Whether a planned cut has come.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        let state = locked(&self.state);
+        state.cut_at.is_some_and(|at| state.operations >= at)
+    }
+
     /// The operations that changed something since the beginning.
     #[must_use]
     pub fn operations(&self) -> u64 {
@@ -138,9 +145,19 @@ impl MemoryDisk {
     /// A disk of its own with the same bytes, all durable.
     #[must_use]
     pub fn copy(&self) -> Self {
+        self.copy_of(|inode| inode.cached.clone())
+    }
+
+    /// A disk of its own with the durable bytes alone: what a power cut now would leave at the least.
+    #[must_use]
+    pub fn copy_durable(&self) -> Self {
+        self.copy_of(|inode| inode.durable.clone())
+    }
+
+    fn copy_of(&self, part: impl Fn(&Inode) -> Vec<u8>) -> Self {
         let state = locked(&self.state);
         let files = state.files.iter().map(|(name, inode)| {
-            let bytes = locked(inode).cached.clone();
+            let bytes = part(&locked(inode));
             let inode = Inode { durable: bytes.clone(), cached: bytes, pending: Vec::new() };
             (name.clone(), Arc::new(Mutex::new(inode)))
         });

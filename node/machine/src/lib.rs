@@ -33,4 +33,4 @@ pub use queue::Answer;
 pub use record::{Principal, Submission};
 pub use union::{AnyCommand, AnyOutcome, TABLES};
 pub use verify::{Verified, VerifyError, verify};
-pub use writer::{Reader, Writer, WriterOptions};
+pub use writer::{Reader, Turns, Writer, WriterOptions};

@@ -49,7 +49,18 @@ impl Submission {
         Self { record }
     }
 
-    pub(crate) fn record(&self) -> &[u8] {
+    /// The command of a record, as one that is sent: the same record.
+    ///
+    /// # Errors
+    /// [`Malformed`] for anything that no submission of this version or an earlier one ever held.
+    pub fn from_record(record: &[u8]) -> Result<Self, Malformed> {
+        let Logged { command, request, .. } = Logged::read(record)?;
+        Ok(Self::new(&command, request))
+    }
+
+    /// As the log will hold it.
+    #[must_use]
+    pub fn record(&self) -> &[u8] {
         &self.record
     }
 

@@ -81,15 +81,35 @@ impl Writer {
         D::File: Send,
         T: Tables + Send + Sync + 'static,
     {
+        let (mut writer, reader, run) = Self::assemble(machine, options, clock);
+        writer.thread = Mutex::new(Thread::Runs(std::thread::spawn(move || run.run())));
+        (writer, reader)
+    }
+
+    /// The writer without its thread: nothing is done but in the turns that the caller takes. For a world whose time is not this machine's.
+    pub fn stepped<D: Disk, T: Tables, C: Fn() -> UnixMs>(
+        machine: Machine<D, T>,
+        options: WriterOptions,
+        clock: C,
+    ) -> (Self, Reader<T>, Turns<D, T, C>) {
+        let (writer, reader, run) = Self::assemble(machine, options, clock);
+        (writer, reader, Turns { run })
+    }
+
+    fn assemble<D: Disk, T: Tables, C: Fn() -> UnixMs>(
+        machine: Machine<D, T>,
+        options: WriterOptions,
+        clock: C,
+    ) -> (Self, Reader<T>, Run<D, T, C>) {
         let (queue, waiting) = sync_channel(options.queue_max);
         let batch_bytes_max = options.batch_bytes_max.min(machine.batch_bytes_max());
         let options = WriterOptions { batch_bytes_max, ..options };
         let durable = Arc::new((Mutex::new(machine.head().sequence), Condvar::new()));
         let reader = Reader { view: machine.view(), durable: Arc::clone(&durable) };
         let run = Run { machine, options, waiting, clock, durable, held: None, stopping: false };
-        let thread = Mutex::new(Thread::Runs(std::thread::spawn(move || run.run())));
         let record_bytes_max = batch_bytes_max.saturating_sub(BATCH_BYTES + RECORD_BYTES);
-        (Self { queue, room: Room::new(options.queue_bytes_max), record_bytes_max, thread }, reader)
+        let (room, thread) = (Room::new(options.queue_bytes_max), Mutex::new(Thread::Stopped));
+        (Self { queue, room, record_bytes_max, thread }, reader, run)
     }
 
     /// Puts a submission into the queue; `reply` is called once: with the outcome when it is durable, with
@@ -186,6 +206,29 @@ impl<T: Tables> Reader<T> {
         let guard = applied.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = changed.wait_timeout_while(guard, timeout, |applied| *applied < sequence);
         *waited.unwrap_or_else(PoisonError::into_inner).0 >= sequence
+    }
+}
+
+/// The turns of a writer that has no thread, made by [`Writer::stepped`]. Dropped, it is a writer that was killed: whoever waits is told
+/// UNAVAILABLE, and no last checkpoint is taken.
+pub struct Turns<D: Disk, T: Tables, C> {
+    run: Run<D, T, C>,
+}
+
+impl<D: Disk, T: Tables, C: Fn() -> UnixMs> Turns<D, T, C> {
+    /// One turn: a batch of what waits in the queue, or what is due, or a step of preparing the log; never waits. Whether more is due than
+    /// one batch processes.
+    ///
+    /// # Errors
+    /// The [`MachineError`] by which the writer ends; take no turn after it.
+    pub fn turn(&mut self) -> Result<bool, MachineError> {
+        let batch = self.run.gather(None);
+        self.run.turn(batch)
+    }
+
+    /// The machine.
+    pub fn machine(&self) -> &Machine<D, T> {
+        &self.run.machine
     }
 }
 

@@ -19,6 +19,11 @@ macro_rules! vault_test {
                 $crate::conformance::a_signature_verifies_and_repeats(&vault);
             }
             #[test]
+            fn generations_are_drawn_once_and_sign_apart() {
+                let (_guard, vault) = $fresh;
+                $crate::conformance::generations_are_drawn_once_and_sign_apart(&vault);
+            }
+            #[test]
             fn what_is_sealed_to_the_vault_opens_unchanged_only() {
                 let (_guard, vault) = $fresh;
                 $crate::conformance::what_is_sealed_to_the_vault_opens_unchanged_only(&vault);
@@ -83,14 +88,34 @@ fn holds(vault: &dyn Vault, derivation: &Derivation<'_>, parts: &[&[u8]], tag: &
 
 /// RFC 8032: deterministic, and strict verification under the public key that the vault names.
 pub fn a_signature_verifies_and_repeats(vault: &dyn Vault) {
-    let public = vault.public(SigningHandle::Server).unwrap();
-    assert_eq!(vault.public(SigningHandle::Server), Ok(public));
+    let public = vault.public(SigningHandle::Server(0)).unwrap();
+    assert_eq!(vault.public(SigningHandle::Server(0)), Ok(public));
     for message in [b"".as_slice(), b"message", &[0xA5; 5000]] {
-        let signature = vault.sign(SigningHandle::Server, message).unwrap();
-        assert_eq!(vault.sign(SigningHandle::Server, message), Ok(signature));
+        let signature = vault.sign(SigningHandle::Server(0), message).unwrap();
+        assert_eq!(vault.sign(SigningHandle::Server(0), message), Ok(signature));
         assert!(public.verify(&RustCrypto, message, &signature).is_ok());
         assert!(public.verify(&RustCrypto, b"another message", &signature).is_err());
     }
+}
+
+/// Generations rise from 1, one for each ticket; each signs under a key of its own, and those before go on signing.
+pub fn generations_are_drawn_once_and_sign_apart(vault: &dyn Vault) {
+    let draw = |ticket: u8, entropy: u8| vault.draw_signing(&[ticket; 16], &Secret::new([entropy; 32]));
+    let first = vault.public(SigningHandle::Server(0)).unwrap();
+    assert_eq!(vault.public(SigningHandle::Server(1)), Err(VaultError::Refused));
+    assert_eq!(vault.sign(SigningHandle::Server(1), b"message"), Err(VaultError::Refused));
+    assert_eq!((draw(1, 1), draw(2, 2)), (Ok(1), Ok(2)));
+    let publics: Vec<_> = (0..3).map(|of| vault.public(SigningHandle::Server(of)).unwrap()).collect();
+    assert_eq!(publics.first(), Some(&first));
+    for (place, generation) in (0..3).enumerate() {
+        let signature = vault.sign(SigningHandle::Server(generation), b"message").unwrap();
+        let under: Vec<_> =
+            publics.iter().map(|key| key.verify(&RustCrypto, b"message", &signature).is_ok()).collect();
+        assert_eq!(under, (0..3).map(|other| other == place).collect::<Vec<_>>());
+    }
+    assert_eq!((draw(1, 3), draw(2, 3)), (Ok(1), Ok(2)), "the same ticket, the same generation");
+    assert_eq!(vault.public(SigningHandle::Server(1)).ok().as_ref(), publics.get(1));
+    assert_eq!(vault.public(SigningHandle::Server(u32::MAX)), Err(VaultError::Refused));
 }
 
 /// RFC 9180 base mode; every change of a box, of info and of aad is refused.

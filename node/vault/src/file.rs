@@ -1,10 +1,11 @@
-//! Small files that appear whole or not at all, and never in the place of another.
+//! Small files that appear whole or not at all; a new one never in the place of another.
 //!
 //! ```text
-//!   beside.new: create (0600) ─► write ─► fsync ─► link to its name ─► unlink beside.new ─► fsync folder
-//!                                                    └─ refused when the name is taken: rename would replace it
+//!   new      beside.new: create (0600) ─► write ─► fsync ─► link to its name ─► unlink beside.new ─► fsync folder
+//!                                                             └─ refused when the name is taken: rename would replace it
+//!   replace  beside.new: create (0600) ─► write ─► fsync ─► rename to its name ─► fsync folder
 //! ```
-//! **Invariant:** under its final name a file is complete and on the medium; a name that was taken keeps what it had.
+//! **Invariant:** under its final name a file is complete and on the medium; a new one leaves a name that was taken what it had.
 use crate::VaultError;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
@@ -28,6 +29,17 @@ pub(crate) fn write_new(path: &Path, contents: &[u8]) -> Result<(), VaultError> 
     let removed = fs::remove_file(&beside);
     linked?;
     removed?;
+    Ok(File::open(folder(path))?.sync_all()?)
+}
+
+/// Puts new contents in the place of a file: after a power cut it has the old ones or the new.
+pub(crate) fn replace(path: &Path, contents: &[u8]) -> Result<(), VaultError> {
+    let (beside, file) = create_beside(path, &NEXT)?;
+    let renamed = fill(file, contents).and_then(|()| Ok(fs::rename(&beside, path)?));
+    if renamed.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+    renamed?;
     Ok(File::open(folder(path))?.sync_all()?)
 }
 

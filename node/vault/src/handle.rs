@@ -3,7 +3,7 @@
 //! ```
 //! use symbolon_vault::{SigningHandle, Vault, VaultError};
 //! fn signed(vault: &dyn Vault) -> Result<[u8; 64], VaultError> {
-//!     vault.sign(SigningHandle::Server, b"message")
+//!     vault.sign(SigningHandle::Server(0), b"message")
 //! }
 //! ```
 //! A key of another usage does not fit:
@@ -17,8 +17,9 @@
 /// An Ed25519 key: it signs and does nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SigningHandle {
-    /// Signs as the server: grants, certificates, answers.
-    Server,
+    /// Signs as the server: grants, certificates, answers. Generation 0 is made with the vault, each further one by
+    /// [`Vault::draw_signing`](crate::Vault::draw_signing).
+    Server(u32),
 }
 
 /// An X25519 key: it opens what was sealed to it and does nothing else.

@@ -40,7 +40,7 @@ pub use entropy::entropy;
 pub use error::VaultError;
 pub use handle::{Derivation, KemHandle, MasterHandle, SigningHandle};
 pub use offline_payment::{ACCOUNT_LABEL, OfflinePaymentKeys};
-pub use sealed::FORMAT_VERSION;
+pub use sealed::{FORMAT_VERSION, GENERATIONS_MAX};
 pub use software::{SoftwareVault, VaultKeys};
 pub use unlock::{PASSPHRASE_COST, PASSPHRASE_LEN_MIN, Unlock, create_key_file};
 pub use vault::{HPKE_SUITE, Vault};

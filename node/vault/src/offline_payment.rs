@@ -11,22 +11,31 @@ use symbolon_types::Secret;
 /// The label of account keys' derivation.
 pub const ACCOUNT_LABEL: &str = "symbolon/offline-payment/account";
 
-/// The issuer's keys of system 01 in a vault. Its public keys were read once, when it was made.
+/// The issuer's keys of system 01 in a vault, signing as one generation. Its public keys were read once, when it was made.
 #[derive(Clone, Copy)]
 pub struct OfflinePaymentKeys<'a> {
     vault: &'a dyn Vault,
+    generation: u32,
     server: VerifyingKey,
     issuer: KemPublic,
 }
 
 impl<'a> OfflinePaymentKeys<'a> {
-    /// Over a vault.
+    /// Over a vault whose keys were never rotated.
     ///
     /// # Errors
     /// [`VaultError::Io`] when its public keys cannot be read.
     pub fn new(vault: &'a dyn Vault) -> Result<Self, VaultError> {
-        let (server, issuer) = (vault.public(SigningHandle::Server)?, vault.kem_public(KemHandle::Issuer)?);
-        Ok(Self { vault, server, issuer })
+        Self::of(vault, 0)
+    }
+
+    /// Over a vault, signing as this generation: the one that the rows name.
+    ///
+    /// # Errors
+    /// [`VaultError::Refused`] when the vault does not hold it; [`VaultError::Io`] when its public keys cannot be read.
+    pub fn of(vault: &'a dyn Vault, generation: u32) -> Result<Self, VaultError> {
+        let server = vault.public(SigningHandle::Server(generation))?;
+        Ok(Self { vault, generation, server, issuer: vault.kem_public(KemHandle::Issuer)? })
     }
 }
 
@@ -40,13 +49,18 @@ impl Signer for OfflinePaymentKeys<'_> {
     }
 
     fn sign(&self, message: &[u8]) -> Result<[u8; 64], CryptoError> {
-        self.vault.sign(SigningHandle::Server, message).map_err(|_| CryptoError)
+        self.vault.sign(SigningHandle::Server(self.generation), message).map_err(|_| CryptoError)
     }
 }
 
 impl IssuerKeys for OfflinePaymentKeys<'_> {
     fn signer(&self) -> &dyn Signer {
         self
+    }
+
+    fn of_generation(&self, generation: u32) -> Option<Box<dyn Signer + '_>> {
+        let keys = Self::of(self.vault, generation).ok()?;
+        Some(Box::new(keys))
     }
 
     fn issuer(&self) -> KemPublic {

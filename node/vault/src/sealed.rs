@@ -4,6 +4,7 @@
 //!   {1: "symbolon-vault", 2: version, 3: header, 4: sealed}   envelope, the same in every version
 //!       header, version 1: {1: salt, 2: {1: memory KiB, 2: passes}}   field 2 for a passphrase only
 //!       sealed, version 1: AES-256-GCM(file key, nonce 0, aad = the envelope with empty `sealed`, keys)
+//!   version 2: the keys end with 4: [{1: ticket, 2: seed}, …], the server's further keys by generation, from 1. Version 1 is still read.
 //! ```
 //! **Invariant:** a file key seals once: the salt is derived from fresh entropy and from what is sealed, and the file key from the salt.
 //! So the nonce can be constant.
@@ -15,7 +16,10 @@ use symbolon_wire::cbor::{Bytes, from_slice, to_vec};
 use symbolon_wire::cbor_map;
 
 /// The format that is written, and the newest that is read.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
+
+/// The most keys of the server in one vault, the first one included.
+pub const GENERATIONS_MAX: usize = 512;
 
 /// The longest file that is read, in bytes.
 pub(crate) const LEN_MAX: usize = 64 * 1024;
@@ -59,6 +63,28 @@ cbor_map! {
     /// What is sealed.
     #[derive(Clone, Debug)]
     pub struct Contents {
+        /// Seed of the server's first Ed25519 key.
+        1 => server_signing: Secret<[u8; 32]>,
+        /// The issuer's X25519 private key.
+        2 => issuer_kem: Secret<[u8; 32]>,
+        /// The master of account keys.
+        3 => account_master: Secret<[u8; 32]>,
+        /// The server's further keys, by generation from 1.
+        4 => drawn: Vec<Drawn>,
+    }
+
+    /// A key that was drawn later.
+    #[derive(Clone, Debug)]
+    pub struct Drawn {
+        /// Who asked for it.
+        1 => ticket: [u8; 16],
+        /// Seed of the Ed25519 key.
+        2 => seed: Secret<[u8; 32]>,
+    }
+
+    /// What version 1 sealed.
+    #[derive(Clone, Debug)]
+    pub struct ContentsV1 {
         /// Seed of the server's Ed25519 key.
         1 => server_signing: Secret<[u8; 32]>,
         /// The issuer's X25519 private key.
@@ -104,8 +130,8 @@ pub(crate) fn seal(
     Ok(to_vec(&envelope))
 }
 
-/// What [`seal`] sealed.
-pub(crate) fn open(bytes: &[u8], unlock: &Unlock) -> Result<Contents, VaultError> {
+/// What [`seal`] sealed, and the cost of its passphrase.
+pub(crate) fn open(bytes: &[u8], unlock: &Unlock) -> Result<(Contents, Option<Argon2Cost>), VaultError> {
     let mut envelope: Envelope = from_slice(bytes).map_err(|_| VaultError::Damaged)?;
     if envelope.magic != MAGIC || envelope.version == 0 {
         return Err(VaultError::Damaged);
@@ -114,11 +140,21 @@ pub(crate) fn open(bytes: &[u8], unlock: &Unlock) -> Result<Contents, VaultError
         return Err(VaultError::NewerFormat { found: envelope.version });
     }
     let sealed = core::mem::take(&mut envelope.sealed);
-    let file_key = unlock.file_key(&header(&envelope)?)?;
+    let header = header(&envelope)?;
+    let file_key = unlock.file_key(&header)?;
     let plaintext = RustCrypto
         .aead_open(Aead::Aes256Gcm, file_key.reveal(), &NONCE, &to_vec(&envelope), &sealed.0)
         .map_err(|_| VaultError::NotOpened)?;
-    from_slice(plaintext.reveal()).map_err(|_| VaultError::Damaged)
+    let contents = contents(envelope.version, plaintext.reveal()).ok_or(VaultError::Damaged)?;
+    Ok((contents, header.argon2id.as_ref().map(Argon2Cost::from)))
+}
+
+fn contents(version: u32, plaintext: &[u8]) -> Option<Contents> {
+    if version > 1 {
+        return from_slice(plaintext).ok();
+    }
+    let ContentsV1 { server_signing, issuer_kem, account_master } = from_slice(plaintext).ok()?;
+    Some(Contents { server_signing, issuer_kem, account_master, drawn: Vec::new() })
 }
 
 fn header(envelope: &Envelope) -> Result<Header, VaultError> {

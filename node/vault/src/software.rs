@@ -3,14 +3,16 @@
 //! ```text
 //!   create ─► keys from entropy ─► sealed file ─► SoftwareVault
 //!   open   ─► sealed file ─► SoftwareVault
+//!   draw   ─► key from entropy ─► sealed file replaced ─► held: a generation is used only once it lasts
 //! ```
-use crate::sealed::{self, Contents};
+use crate::sealed::{self, Contents, Drawn, GENERATIONS_MAX};
 use crate::{
     Derivation, HPKE_SUITE, KemHandle, MasterHandle, PASSPHRASE_COST, SigningHandle, Unlock, Vault,
     VaultError, file,
 };
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
 use symbolon_keys::{
     Argon2Cost, Crypto, HashAlgorithm, KemKey, KemPublic, RustCrypto, SigningKey, VerifyingKey, derive32,
 };
@@ -20,7 +22,7 @@ use symbolon_types::Secret;
 /// The keys of a vault, for whoever brings them from elsewhere: a key ceremony, or published vectors.
 #[derive(Clone, Debug)]
 pub struct VaultKeys {
-    /// [`SigningHandle::Server`].
+    /// [`SigningHandle::Server`] of generation 0.
     pub server_signing: SigningKey,
     /// [`KemHandle::Issuer`].
     pub issuer_kem: KemKey,
@@ -40,36 +42,38 @@ impl VaultKeys {
         }
     }
 
-    fn contents(&self) -> Contents {
+    fn contents(&self, drawn: Vec<Drawn>) -> Contents {
         Contents {
             server_signing: self.server_signing.seed().clone(),
             issuer_kem: self.issuer_kem.private().clone(),
             account_master: self.account_master.clone(),
+            drawn,
         }
     }
 }
 
-impl From<Contents> for VaultKeys {
-    fn from(contents: Contents) -> Self {
-        Self {
-            server_signing: SigningKey::from_seed(contents.server_signing),
-            issuer_kem: KemKey::from_private(contents.issuer_kem),
-            account_master: contents.account_master,
-        }
-    }
+/// Where the keys lie, and what seals them anew when one is drawn.
+#[derive(Debug)]
+struct AtRest {
+    path: PathBuf,
+    unlock: Unlock,
+    cost: Argon2Cost,
 }
 
 /// A vault in this process's memory. Dropping it wipes its keys.
 #[derive(Debug)]
 pub struct SoftwareVault {
     keys: VaultKeys,
+    /// The server's further keys, by generation from 1; what is here is on the medium.
+    drawn: RwLock<Vec<Drawn>>,
+    at_rest: Option<AtRest>,
 }
 
 impl SoftwareVault {
     /// Over keys that somebody brings; no file.
     #[must_use]
     pub fn from_keys(keys: VaultKeys) -> Self {
-        Self { keys }
+        Self { keys, drawn: RwLock::default(), at_rest: None }
     }
 
     /// New keys in a new file, a passphrase at [`PASSPHRASE_COST`]. `entropy` is 32 random bytes that are used for nothing else.
@@ -96,8 +100,9 @@ impl SoftwareVault {
         if fs::symlink_metadata(path).is_ok() {
             return Err(VaultError::Exists);
         }
-        file::write_new(path, &sealed::seal(&keys.contents(), unlock, cost, entropy)?)?;
-        Ok(Self { keys })
+        file::write_new(path, &sealed::seal(&keys.contents(Vec::new()), unlock, cost, entropy)?)?;
+        let at_rest = Some(AtRest { path: path.into(), unlock: unlock.clone(), cost });
+        Ok(Self { keys, drawn: RwLock::default(), at_rest })
     }
 
     /// The vault of a sealed file.
@@ -107,13 +112,30 @@ impl SoftwareVault {
     /// [`VaultError::NewerFormat`], [`VaultError::Io`]; of the key file [`VaultError::KeyFileExposed`], [`VaultError::KeyFileMalformed`].
     pub fn open(path: &Path, unlock: &Unlock) -> Result<Self, VaultError> {
         let bytes = file::read_bounded(File::open(path)?, sealed::LEN_MAX)?.ok_or(VaultError::Damaged)?;
-        Ok(Self::from_keys(sealed::open(&bytes, unlock)?.into()))
+        let (contents, cost) = sealed::open(&bytes, unlock)?;
+        let keys = VaultKeys {
+            server_signing: SigningKey::from_seed(contents.server_signing),
+            issuer_kem: KemKey::from_private(contents.issuer_kem),
+            account_master: contents.account_master,
+        };
+        let cost = cost.unwrap_or(PASSPHRASE_COST);
+        let at_rest = Some(AtRest { path: path.into(), unlock: unlock.clone(), cost });
+        Ok(Self { keys, drawn: RwLock::new(contents.drawn), at_rest })
     }
 
-    fn signing(&self, handle: SigningHandle) -> &SigningKey {
-        match handle {
-            SigningHandle::Server => &self.keys.server_signing,
-        }
+    fn signing(&self, SigningHandle::Server(generation): SigningHandle) -> Result<SigningKey, VaultError> {
+        let Some(later) = generation.checked_sub(1) else { return Ok(self.keys.server_signing.clone()) };
+        let drawn = self.drawn.read().unwrap_or_else(PoisonError::into_inner);
+        let place = usize::try_from(later).map_err(|_| VaultError::Refused)?;
+        let found = drawn.get(place).ok_or(VaultError::Refused)?;
+        Ok(SigningKey::from_seed(found.seed.clone()))
+    }
+
+    /// Seals all keys anew, in the place of the file. The salt is another, since the keys are.
+    fn store(&self, drawn: Vec<Drawn>, entropy: &Secret<[u8; 32]>) -> Result<(), VaultError> {
+        let Some(at_rest) = &self.at_rest else { return Ok(()) };
+        let contents = self.keys.contents(drawn);
+        file::replace(&at_rest.path, &sealed::seal(&contents, &at_rest.unlock, at_rest.cost, entropy)?)
     }
 
     fn kem(&self, handle: KemHandle) -> &KemKey {
@@ -132,11 +154,29 @@ impl SoftwareVault {
 
 impl Vault for SoftwareVault {
     fn public(&self, handle: SigningHandle) -> Result<VerifyingKey, VaultError> {
-        Ok(self.signing(handle).verifying(&RustCrypto))
+        Ok(self.signing(handle)?.verifying(&RustCrypto))
     }
 
     fn sign(&self, handle: SigningHandle, message: &[u8]) -> Result<[u8; 64], VaultError> {
-        Ok(self.signing(handle).sign(&RustCrypto, message))
+        Ok(self.signing(handle)?.sign(&RustCrypto, message))
+    }
+
+    fn draw_signing(&self, ticket: &[u8; 16], entropy: &Secret<[u8; 32]>) -> Result<u32, VaultError> {
+        let mut drawn = self.drawn.write().unwrap_or_else(PoisonError::into_inner);
+        let generation =
+            |place: usize| u32::try_from(place.saturating_add(1)).map_err(|_| VaultError::Refused);
+        if let Some(place) = drawn.iter().position(|known| known.ticket == *ticket) {
+            return generation(place);
+        }
+        if drawn.len().saturating_add(1) >= GENERATIONS_MAX {
+            return Err(VaultError::Refused);
+        }
+        let seed = derive32(&RustCrypto, entropy.reveal(), b"symbolon/vault/server-signing/drawn", &[ticket]);
+        let mut next = drawn.clone();
+        next.push(Drawn { ticket: *ticket, seed });
+        self.store(next.clone(), entropy)?;
+        *drawn = next;
+        generation(drawn.len().saturating_sub(1))
     }
 
     fn kem_public(&self, handle: KemHandle) -> Result<KemPublic, VaultError> {

@@ -12,14 +12,24 @@ pub trait Vault: Send + Sync {
     /// The key under which signatures of `handle` verify; always the same one.
     ///
     /// # Errors
-    /// [`VaultError::Io`] when the engine cannot be reached; so for every operation below.
+    /// [`VaultError::Refused`] for a generation that was never drawn; [`VaultError::Io`] when the engine cannot be reached; so for every operation
+    /// below.
     fn public(&self, handle: SigningHandle) -> Result<VerifyingKey, VaultError>;
 
     /// An Ed25519 signature (RFC 8032 §5.1.6); the same message gives the same bytes.
     ///
     /// # Errors
-    /// [`VaultError::Io`].
+    /// [`VaultError::Refused`] for a generation that was never drawn; [`VaultError::Io`].
     fn sign(&self, handle: SigningHandle, message: &[u8]) -> Result<[u8; 64], VaultError>;
+
+    /// Draws a new key for the server and keeps it beside those before, durably; its generation, from 1. The same ticket gets the same
+    /// generation, so that who died before it used one finds it. A generation that nobody uses harms nothing. `entropy` is 32 random bytes that
+    /// are used for nothing else.
+    ///
+    /// # Errors
+    /// [`VaultError::Refused`] when there are [`GENERATIONS_MAX`](crate::GENERATIONS_MAX) of them; [`VaultError::Io`], and whatever unlocking
+    /// answers where the keys at rest must be unlocked for it.
+    fn draw_signing(&self, ticket: &[u8; 16], entropy: &Secret<[u8; 32]>) -> Result<u32, VaultError>;
 
     /// The key to which others seal for `handle`; always the same one.
     ///

@@ -17,6 +17,7 @@
 //! | payment application | [`payment_application`] | the secret of its one-time passwords |
 //! | payee | [`payee`] | its certificate, open challenges, accepted objects |
 //! | server, edge | [`server`] | nothing: it verifies and builds; keys are the vault's |
+//! | devices | [`trust`] | which keys are the server's, by epoch |
 //! | anyone | [`evidence`] | nothing: the verdict over two objects |
 //! | server, durable | [`state`] | grants, settlements, evidence, and money in the journal |
 //!
@@ -46,5 +47,6 @@ pub mod refusal;
 pub mod secure_application;
 pub mod server;
 pub mod state;
+pub mod trust;
 
 pub use refusal::{OfflinePaymentRefusal, Refusal};

@@ -1,7 +1,7 @@
 //! The payment application: launched while offline, it lends its one-time password to the payment and completes the transaction.
 //!
 //! ```text
-//!   launch(Offline) ──► Launched ──password(H(txn))──► AwaitObject ──complete(object)──► the object goes to the payee
+//!   launch(Offline) ──► Launched ──password(agreed)──► AwaitObject ──complete(object)──► the object goes to the payee
 //! ```
 //! **Invariant:** the counter is raised, durably (by the caller, from [`Password::state`]), before the password is used.
 use crate::authenticator::{OTP_SUITE, PAIRING_INFO, otp_question};
@@ -42,7 +42,7 @@ pub struct Password {
 
 /// The application waits for the object of this transaction.
 pub struct AwaitObject {
-    transaction: Hash,
+    agreed: Hash,
 }
 
 /// Seals the application's secret for the authenticator, once.
@@ -69,18 +69,18 @@ pub fn launch(state: ApplicationState, _lost: Offline) -> Launched {
 }
 
 impl Launched {
-    /// The one-time password of one transaction: OCRA (RFC 6287) over the counter and H(txn).
+    /// The one-time password of one transaction: OCRA (RFC 6287) over the counter and what was agreed to ([`crate::messages::agreed`]).
     ///
     /// # Errors
     /// OTP_USED when the counter is used up.
-    pub fn password(self, crypto: &dyn Crypto, transaction: Hash) -> Result<Password, Refusal> {
+    pub fn password(self, crypto: &dyn Crypto, agreed: Hash) -> Result<Password, Refusal> {
         let Self(mut state) = self;
-        let question = otp_question(transaction);
+        let question = otp_question(agreed);
         let input = OcraInput { counter: Some(state.counter), question: &question, ..OcraInput::default() };
         let suite = OcraSuite::parse(OTP_SUITE).map_err(|_| Own::OtpRefused)?;
         let otp = ocra(crypto, &suite, state.secret.reveal(), &input).map_err(|_| Own::OtpRefused)?;
         state.counter = state.counter.checked_add(1).ok_or(Own::OtpRefused)?;
-        Ok(Password { state, otp: otp.reveal().clone(), next: AwaitObject { transaction } })
+        Ok(Password { state, otp: otp.reveal().clone(), next: AwaitObject { agreed } })
     }
 }
 
@@ -90,10 +90,6 @@ impl AwaitObject {
     /// # Errors
     /// WRONG_PAYEE when the object is for another transaction than the password was.
     pub fn complete(self, payment: &Payment) -> Result<Bytes, Refusal> {
-        if payment.preview.transaction == self.transaction {
-            Ok(payment.object.clone())
-        } else {
-            Err(Own::WrongPayee.into())
-        }
+        if payment.agreed == self.agreed { Ok(payment.object.clone()) } else { Err(Own::WrongPayee.into()) }
     }
 }

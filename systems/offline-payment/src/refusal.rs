@@ -39,6 +39,14 @@ refusals! {
         130 NonceRepeated "NONCE_REPEATED" "the nonce token repeats a nonce or a sequence number: a sign of bad randomness or of a cloned device",
         131 CredentialForm "CRED_FORM" "a PIN has 4 to 12 digits, a passphrase 8 to 48 bytes",
         132 PayeeDuplicate "DUPLICATE" "this payee has already been credited for this nonce or this challenge with another object",
+        133 DenyListOld "DENY_LIST_OLD" "the payee's list of denied devices is too old to judge an offline payment by; go online and fetch it",
+        134 GrantRevoked "GRANT_REVOKED" "the server key that signed this is revoked or has ended",
+        135 TipTooHigh "TIP_TOO_HIGH" "the tip is above what the payee's challenge allows",
+        136 RefundTooHigh "REFUND_TOO_HIGH" "all refunds of an object together come to at most what it credited",
+        137 BillExceeded "BILL_EXCEEDED" "the parts of a bill would come to more than its total",
+        138 FinalTooHigh "FINAL_TOO_HIGH" "the payee takes at most what the object pays, and more than nothing",
+        139 CredentialKindUnknown "CRED_KIND" "no credential of this kind is set, or the kind cannot be set this way",
+        140 ServerKeyUnfit "SERVER_KEY" "the key that signs now is not revoked, a new one is rotated in once, and at most eight stand at a time",
     }
 }
 

@@ -4,33 +4,46 @@
 //! ```text
 //!   bytes ─► parse ─► verify signatures, proofs (here) ─► Command ─► log, apply ─► Outcome ─► sign, seal (here) ─► bytes
 //! ```
+//! | what | where |
+//! | --- | --- |
+//! | enrolment, grants, reports | here |
+//! | settlements, refunds, statements | `settlement.rs` |
+//! | keys, the deny list | `trust.rs` |
+//!
 //! **Invariant:** a nonce is signed in [`seal_grants`] and nowhere else, from an outcome that the log already holds; it is spent in
 //! `state::settle`.
-use crate::authenticator::{ACCOUNT_INFO, AUDIT_INFO, proof_parts};
+mod settlement;
+mod trust;
+
+use crate::authenticator::ACCOUNT_INFO;
 use crate::messages::{
-    AccountRef, Audit, AuthenticatorId, Challenge, Enrolment, EnrolmentBody, EnrolmentRequest, Grant,
-    NonceToken, PayeeCertificate, PayeeRequest, Receipt, Reconciled, Report, SealedBox, Settlement,
+    AccountRef, AuthenticatorId, Enrolment, EnrolmentBody, EnrolmentRequest, Grant, NonceToken,
+    PayeeCertificate, PayeeRequest, Reconciled, Report, SealedBox,
 };
-use crate::payee::check_object;
 use crate::state::{
-    self, Command, EnrolAuthenticator, EnrolPayee, EnrolledOutcome, GrantNonces, Reconcile, Settle,
-    TokenFacts,
+    self, Command, EnrolAuthenticator, EnrolPayee, EnrolledOutcome, GrantNonces, Reconcile, TokenFacts,
 };
 use crate::{OfflinePaymentRefusal as Own, Refusal};
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use symbolon_keys::{Crypto, CryptoError, KemPublic, Signer, VerifyingKey, derive32};
 use symbolon_proof::{Claims, Raw, sign};
 use symbolon_state::Rows;
 use symbolon_types::{CoreRefusal, Hash, Secret};
-use symbolon_wire::cbor::{Bytes, from_slice};
+use symbolon_wire::cbor::Bytes;
 
 /// The most nonce tokens in one request.
 const TOKENS_MAX: usize = 32;
 
 /// What the issuer's vault does for this system. No key ever leaves it.
 pub trait IssuerKeys {
-    /// Signs as the server.
+    /// Signs as the server, by the generation that [`state::trust`] names: the caller made it for that one.
     fn signer(&self) -> &dyn Signer;
+
+    /// Signs as a former or the present generation: a list of a rotation is signed by the key that went. `None` for one that is not held; an
+    /// issuer that never rotated has generation 0 only.
+    fn of_generation(&self, generation: u32) -> Option<Box<dyn Signer + '_>> {
+        if generation == 0 { Some(Box::new(Present(self.signer()))) } else { None }
+    }
 
     /// The issuer's public key for audits.
     fn issuer(&self) -> KemPublic;
@@ -60,6 +73,18 @@ pub trait IssuerKeys {
         info: &[u8],
         aad: &[u8],
     ) -> Result<Secret<Vec<u8>>, CryptoError>;
+}
+
+/// The one key of an issuer that never rotated.
+struct Present<'a>(&'a dyn Signer);
+
+impl Signer for Present<'_> {
+    fn verifying_key(&self) -> VerifyingKey {
+        self.0.verifying_key()
+    }
+    fn sign(&self, message: &[u8]) -> Result<[u8; 64], CryptoError> {
+        self.0.sign(message)
+    }
 }
 
 /// The edge with its provider and its keys.
@@ -161,50 +186,6 @@ impl Edge<'_> {
     /// OPEN_FAILED when the vault cannot sign.
     pub fn seal_grants(&self, grants: &[Grant]) -> Result<Vec<Bytes>, Refusal> {
         grants.iter().map(|grant| self.sign(grant)).collect()
-    }
-
-    /// An uploaded settlement: every signature and proof in it is verified here.
-    ///
-    /// # Errors
-    /// MALFORMED, BAD_GRANT, BAD_SIG, LIMIT_TX, UV_TOO_WEAK, WRONG_PAYEE, PAYEE_UNKNOWN, NONCE_UNKNOWN, OPEN_FAILED.
-    pub fn open_settlement(&self, rows: &dyn Rows, bytes: &[u8]) -> Result<Command, Refusal> {
-        let upload: Settlement = from_slice(bytes)?;
-        let server = self.keys.signer().verifying_key();
-        let checked = check_object(self.crypto, &server, &upload.object.0)?;
-        let body = &checked.object.claims().body;
-        let grant = state::grant(rows, &body.token).ok_or(Own::NonceUnknown)?;
-        let parts = proof_parts(&body.token, &body.random, &body.transaction.challenge);
-        if !self.keys.proof_holds(&grant.authenticator, &parts, &body.credential_proof) {
-            return Err(CoreRefusal::BadSignature.into());
-        }
-        let payee = body.transaction.payee;
-        let key = state::payee(rows, &payee)
-            .and_then(|row| row.certificate)
-            .map(|certificate| certificate.cnf.key)
-            .ok_or(Own::PayeeUnknown)?;
-        let asked = Raw(&upload.challenge.0).parse::<Challenge>()?.verify(self.crypto, &key)?;
-        let receipt = Raw(&upload.receipt.0).parse::<Receipt>()?.verify(self.crypto, &key)?.into_claims();
-        let paid = &body.transaction;
-        let one = asked.payload_hash(self.crypto) == paid.challenge
-            && asked.claims().body.amount == paid.amount
-            && asked.claims().nonce == paid.nonce
-            && receipt.body.object == checked.id
-            && receipt.body.payee == payee;
-        if !one {
-            return Err(Own::WrongPayee.into());
-        }
-        let aad = [body.token.0, body.random].concat();
-        let audit = self.keys.open_for_issuer(&body.audit, AUDIT_INFO, &aad)?;
-        Ok(Command::Settle(Settle {
-            object: checked.id,
-            token: body.token,
-            payee,
-            amount: paid.amount,
-            accepted_at: receipt.iat,
-            audit: from_slice::<Audit>(audit.reveal())?,
-            bytes: upload.object,
-            challenge: paid.challenge,
-        }))
     }
 
     /// A report, verified under its authenticator's enrolled key.

@@ -100,6 +100,9 @@ symbolon_wire::cbor_map! {
     struct SettlementRow {
         1 => outcome: Settled,
         2 => bytes: symbolon_wire::cbor::Bytes,
+        3 => settled_at: symbolon_types::UnixSeconds,
+        4 => number: u64,
+        5 => refunded_minor: u64,
     }
 }
 

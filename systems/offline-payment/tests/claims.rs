@@ -65,7 +65,7 @@ fn claim_1_2_the_token_is_the_authenticators_and_without_one_there_is_nothing_to
     let grants = world.grant(&tokens).unwrap();
     let challenge = shop.charge(eur(100));
     assert_eq!(phone.offer(&challenge).unwrap_err(), own(Own::NoNonce));
-    phone.wallet = phone.wallet.clone().add(phone.crypto, &phone.server, &tokens, &grants).unwrap();
+    phone.wallet = phone.wallet.clone().add(phone.crypto, &phone.trust(), &tokens, &grants).unwrap();
     phone.offer(&challenge).unwrap();
 }
 
@@ -73,7 +73,7 @@ fn claim_1_2_the_token_is_the_authenticators_and_without_one_there_is_nothing_to
 fn claim_1_3_the_server_signs_over_the_token_and_without_its_signature_the_token_is_worthless() {
     let (mut world, mut phone) = World::ready(&QUICK, 0);
     let tokens = phone.tokens(1).unwrap();
-    let wallet = |grants: &[Bytes]| phone.wallet.clone().add(phone.crypto, &phone.server, &tokens, grants);
+    let wallet = |grants: &[Bytes]| phone.wallet.clone().add(phone.crypto, &phone.trust(), &tokens, grants);
     assert_eq!(wallet(&[]).unwrap_err(), own(Own::BadGrant));
     let grants = world.grant(&tokens).unwrap();
     let grant = Raw(&grants[0].0).parse::<Grant>().unwrap().verify(phone.crypto, &phone.server).unwrap();
@@ -97,11 +97,12 @@ fn claim_1_4_the_credential_is_sealed_under_token_and_grant() {
     let infos =
         [forge::info(crypto, &sealed.token.0, &[]), forge::info(crypto, &[], &sealed.grant.0), Vec::new()];
     for info in infos {
-        sealed.credential = forge::seal(crypto, &key, &phone.sender, &info, &aad, &forge::padded_pin(PIN));
+        sealed.credential =
+            Some(forge::seal(crypto, &key, &phone.sender, &info, &aad, &forge::padded_pin(PIN)));
         assert_eq!(phone.authorise(&sealed).unwrap_err().refusal, core(CoreRefusal::OpenFailed));
         phone.nature.pass(1);
     }
-    sealed.credential = forge::seal(crypto, &key, &phone.sender, &both, &aad, &forge::padded_pin(PIN));
+    sealed.credential = Some(forge::seal(crypto, &key, &phone.sender, &both, &aad, &forge::padded_pin(PIN)));
     phone.authorise(&sealed).unwrap();
 }
 
@@ -118,7 +119,7 @@ fn claim_1_6_what_the_authenticator_cannot_open_buys_nothing() {
     let challenge = shop.charge(eur(100));
     let (_, sealed) = phone.sealed(&challenge, PIN).unwrap();
     let mut damaged = sealed.clone();
-    damaged.credential.ciphertext.0[0] ^= 1;
+    damaged.credential.as_mut().unwrap().ciphertext.0[0] ^= 1;
     assert_eq!(phone.authorise(&damaged).unwrap_err().refusal, core(CoreRefusal::OpenFailed));
     phone.nature.pass(1);
     phone.authorise(&sealed).unwrap();
@@ -153,8 +154,10 @@ fn claim_1_8_the_object_stands_on_a_random_number_and_on_the_opened_credential()
     assert!(randoms.iter().all(|random| *random != [0; 32]));
     // An object of the right key whose R or whose proof is another fails at the issuer: both are under K_acct's MAC.
     let upload: Settlement = from_slice(&shop.upload()).unwrap();
-    let changes: [fn(&mut SecureObject); 2] =
-        [|object| object.body.random[0] ^= 1, |object| object.body.credential_proof[0] ^= 1];
+    let changes: [fn(&mut SecureObject); 2] = [
+        |object| object.body.random[0] ^= 1,
+        |object| object.body.credential_proof.as_mut().unwrap()[0] ^= 1,
+    ];
     for change in changes {
         let object = forge::altered(phone.crypto, &upload.object.0, &phone.signing(), change);
         let forged = to_vec(&Settlement { object, ..upload.clone() });
@@ -223,7 +226,7 @@ fn claim_1_3a_1_3b_1_3c_1_3d_the_payment_application_takes_part() {
     missing.second = None;
     assert_eq!(phone.authorise(&missing).unwrap_err().refusal, own(Own::VerificationWeak));
     let object = phone.authorise(&sealed).unwrap();
-    let payment = waiting.received(phone.crypto, &phone.server, object).unwrap();
+    let payment = waiting.received(phone.crypto, &phone.trust(), object).unwrap();
     // 1.3d: the payment application ends the payment, this one and no other.
     let to_payee = password.next.complete(&payment).unwrap();
     assert!(forge::claims::<SecureObject>(&to_payee.0).body.otp);
@@ -268,9 +271,9 @@ fn claim_1_6d_only_the_issuer_opens_or_checks_what_the_object_says_of_the_creden
         world
             .crypto
             .hmac(hash, world.issuer.account_key(&phone.id()).reveal(), &parts)
-            .equals(&object.body.credential_proof)
+            .equals(&object.body.credential_proof.unwrap())
     );
-    assert!(!world.crypto.hmac(hash, other.reveal(), &parts).equals(&object.body.credential_proof));
+    assert!(!world.crypto.hmac(hash, other.reveal(), &parts).equals(&object.body.credential_proof.unwrap()));
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn a_challenge_is_credited_once_whatever_nonce_pays_it() {
     let second = phone.pay(&challenge, PIN).unwrap();
     let receipt = Receipt {
         iat: UnixSeconds(phone.nature.now().0),
-        body: ReceiptBody { object: second.id, payee: shop.id },
+        body: ReceiptBody { object: second.id, payee: shop.id, final_minor: None, online: false },
     };
     let receipt = forge::signed(&QUICK, &shop.key, &receipt);
     let upload = Settlement { object: second.object, challenge, receipt };

@@ -228,3 +228,47 @@ fn a_cut_anywhere_in_the_first_start_leaves_a_machine_that_starts() {
     }
     panic!("the start spends more than was tried");
 }
+
+/// A payment without a credential: one object or none, and the attempts as they were. Each third point: the writes are those of any payment.
+#[test]
+fn threat_t19_and_r6_a_cut_anywhere_in_a_payment_without_a_credential_leaves_one_object_or_none() {
+    let (mut world, mut phone) = World::tiered(&QUICK, 1);
+    let challenge = world.shop(1, "Bakery", eur(0)).charge(eur(100));
+    let (_, sealed) = phone.offer_tip(&challenge, None).unwrap().unverified(&QUICK, offline()).unwrap();
+    let total = points(&phone, &|phone| drop(phone.authorise(&sealed).unwrap()));
+    let (mut recorded, mut lost) = (0, 0);
+    for point in (0..=total).step_by(3) {
+        let (mut phone, gave) = cut(&phone, point, |phone| phone.authorise(&sealed).ok());
+        let kept = phone.message(Request::Reemit(token_of(&phone, &sealed))).ok();
+        let status = phone.status();
+        assert!(!status.locked && status.attempts_left == 5, "{point}");
+        assert!(gave.is_none() || gave == kept, "{point}: what was emitted is recorded");
+        assert_eq!(phone.authorise(&sealed).is_ok(), kept.is_none(), "{point}");
+        if kept.is_some() { recorded += 1 } else { lost += 1 }
+    }
+    assert!(recorded > 0 && lost > 0);
+}
+
+/// The old PIN or the new one, never neither; what was tried was counted. Each third point.
+#[test]
+fn threat_t19_and_r15_a_cut_anywhere_in_setting_a_credential_leaves_the_old_one_or_the_new_one() {
+    let (mut world, mut phone) = World::ready(&QUICK, 2);
+    let challenge = world.shop(1, "Bakery", eur(0)).charge(eur(100));
+    let (_, with_new) = phone.sealed(&challenge, "2468").unwrap();
+    let (_, with_old) = phone.sealed(&challenge, PIN).unwrap();
+    let set = |phone: &mut Phone| phone.set(&pin(PIN), &pin("2468"));
+    let total = points(&phone, &|phone| set(phone).unwrap());
+    let (mut old, mut new) = (0, 0);
+    for point in (0..=total).step_by(3) {
+        let (mut phone, gave) = cut(&phone, point, set);
+        let status = phone.status();
+        assert!(!status.locked && status.attempts_left >= 4, "{point}");
+        phone.nature.pass(60);
+        let changed = phone.authorise(&with_new).is_ok();
+        phone.nature.pass(60);
+        assert_eq!(phone.authorise(&with_old).is_ok(), !changed, "{point}");
+        assert!(gave.is_err() || changed, "{point}: what was said to be set is set");
+        if changed { new += 1 } else { old += 1 }
+    }
+    assert!(old > 0 && new > 0);
+}

@@ -66,7 +66,7 @@ fn threat_t10_the_pin_is_nowhere_but_in_the_users_head() {
             Ok(object) => {
                 shop.accept(&object.0).unwrap();
                 seen.0.push(("object", object.0.clone()));
-                seen.debug("payment", &waiting.received(&REAL, &phone.server, object).unwrap());
+                seen.debug("payment", &waiting.received(&REAL, &phone.trust(), object).unwrap());
                 seen.debug("settled", &world.settle(&shop.upload()));
             }
             Err(refused) => seen.debug("refused", &(refused.refusal, refused.refusal.refused(), refused)),

@@ -3,11 +3,13 @@ mod world;
 
 use ed25519_dalek::hazmat::{ExpandedSecretKey, raw_sign};
 use sha2::Sha512;
+use symbolon_keys::VerifyingKey;
 use symbolon_offline_payment::OfflinePaymentRefusal as Own;
 use symbolon_offline_payment::evidence::{Verdict, judge};
 use symbolon_offline_payment::messages::{Grant, PayerId, Receipt, SecureObject, Settlement};
 use symbolon_offline_payment::payee::check_object;
 use symbolon_offline_payment::state::{self, Source};
+use symbolon_offline_payment::trust::Trust;
 use symbolon_proof::{Raw, Unsigned};
 use symbolon_types::CoreRefusal;
 use symbolon_wire::cbor::{Bytes, from_slice, to_vec};
@@ -109,9 +111,9 @@ fn amendment_r4_and_r5_first_from_the_reservation_second_from_loss_third_outside
     // R5: two objects and the server's key.
     let evidence = state::evidences(&world.rows, None, 10);
     let [(token, evidence)] = evidence.as_slice() else { panic!("one case") };
-    let server = world.server();
-    let checked =
-        [&evidence.first, &evidence.second].map(|object| check_object(&REAL, &server, &object.0).unwrap());
+    let check =
+        |server: VerifyingKey, object: &Bytes| check_object(&REAL, &Trust::pinned(server), &object.0, None);
+    let checked = [&evidence.first, &evidence.second].map(|object| check(world.server(), object).unwrap());
     let [a, b] = &checked;
     assert_ne!(a.id, b.id);
     assert!(
@@ -120,7 +122,7 @@ fn amendment_r4_and_r5_first_from_the_reservation_second_from_loss_third_outside
     );
     assert_eq!(evidence.later.len(), 2);
     let other_server = shops[0].key.verifying(&REAL);
-    assert!(check_object(&REAL, &other_server, &evidence.first.0).is_err());
+    assert!(check(other_server, &evidence.first).is_err());
     // The revoked machine gets no more; what is on the way still settles.
     let tokens = phone.tokens(1).unwrap();
     assert_eq!(world.grant(&tokens), Err(own(Own::Revoked)));
@@ -209,8 +211,13 @@ fn amendment_r4_accepted_inside_the_grant_and_uploaded_inside_the_window() {
 
 #[test]
 fn amendment_r4_a_payee_whose_clock_is_slow_is_settled_as_it_accepted() {
-    let (mut world, mut phone) = World::ready(&QUICK, 1);
+    let mut world = World::funded(&QUICK);
     let mut shop = world.shop(1, "Bakery", eur(0));
+    // The payee heard the server's list before.
+    world.nature.pass(600);
+    let mut phone = Phone::new(&world, 1);
+    phone.enrol(&mut world, PAYER, PIN);
+    phone.prefetch(&mut world, 1);
     let challenge = shop.charge(eur(500));
     let payment = phone.pay(&challenge, PIN).unwrap();
     let now = shop_time(&phone, 301);

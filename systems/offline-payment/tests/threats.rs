@@ -105,9 +105,17 @@ fn threat_t07_no_token_goes_with_another_tokens_grant() {
         let info = forge::info(phone.crypto, &pool[a].token.0, &pool[b].grant.0);
         let aad = forge::aad(phone.crypto, transaction, &[]);
         let to = forge::token_key(&pool[token].token.0);
-        let credential = forge::seal(phone.crypto, &to, &phone.sender, &info, &aad, &forge::padded_pin(PIN));
+        let credential =
+            Some(forge::seal(phone.crypto, &to, &phone.sender, &info, &aad, &forge::padded_pin(PIN)));
         let (token, grant) = (pool[token].token.clone(), pool[grant].grant.clone());
-        SealedCredential { token, grant, second: None, credential, challenge: challenge.clone() }
+        SealedCredential {
+            token,
+            grant,
+            second: None,
+            credential,
+            challenge: challenge.clone(),
+            tip_minor: None,
+        }
     };
     for a in 0..4 {
         for b in (0..4).filter(|b| *b != a) {
@@ -132,13 +140,14 @@ fn threat_t07_garbage_costs_no_attempt_and_is_slowed() {
     let challenge = shop.charge(eur(100));
     let (_, sealed) = phone.sealed(&challenge, PIN).unwrap();
     let mut garbage = sealed.clone();
-    garbage.credential.ciphertext = Bytes(vec![0xEE; 80]);
+    garbage.credential.as_mut().unwrap().ciphertext = Bytes(vec![0xEE; 80]);
     let unpaired = KemKey::from_private(Secret::new([0x77; 32]));
     let info = forge::info(phone.crypto, &sealed.token.0, &sealed.grant.0);
     let aad = forge::aad(phone.crypto, phone.preview(&challenge).unwrap().transaction, &[]);
     let to = forge::token_key(&sealed.token.0);
     let mut stranger = sealed.clone();
-    stranger.credential = forge::seal(phone.crypto, &to, &unpaired, &info, &aad, &forge::padded_pin(PIN));
+    stranger.credential =
+        Some(forge::seal(phone.crypto, &to, &unpaired, &info, &aad, &forge::padded_pin(PIN)));
     for _ in 0..12 {
         assert_eq!(refused(&mut phone, &garbage), core(CoreRefusal::OpenFailed));
         assert_eq!(refused(&mut phone, &sealed), core(CoreRefusal::Busy));
@@ -258,7 +267,7 @@ fn threat_t10_every_credential_travels_in_the_same_length() {
             .enter(phone.crypto, credential, &phone.sender, offline(), &phone.nature.seed())
             .unwrap()
             .1;
-        sealed.credential.ciphertext.0.len()
+        sealed.credential.unwrap().ciphertext.0.len()
     });
-    assert_eq!(lengths, [64 + 16; 3]);
+    assert_eq!(lengths, [256 + 16; 3]);
 }

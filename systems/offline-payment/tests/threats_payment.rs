@@ -107,6 +107,7 @@ fn threat_t13_a_grant_ends_at_the_authenticator_and_at_the_payee() {
     phone.nature.pass(1);
     assert_eq!(refusal(phone.authorise(&too_late)), core(CoreRefusal::Expired));
     let exp = forge::claims::<Grant>(&sealed.grant.0).exp;
+    shop.hear(&world.trust_update()).unwrap();
     assert_eq!(shop.clone().accept_at(&object.0, Some(exp.plus(300))), Err(core(CoreRefusal::Expired)));
     shop.accept_at(&object.0, Some(exp.plus(299))).unwrap();
 }
@@ -364,11 +365,12 @@ fn threat_t14_a_pin_is_too_weak_where_the_grant_asks_for_a_passphrase() {
                 shop.accept(&object.0).unwrap();
             }
         }
-        // The other kind of credential is a wrong one.
+        // The other kind of credential is not set, so it costs no attempt.
         let other = if first.kind() == Verification::Pin { phrase() } else { pin(PIN) };
         let challenge = shop.charge(eur(1));
         let offer = phone.offer(&challenge).unwrap();
         let (_, sealed) = phone.seal_with(offer, other);
-        assert_eq!(refusal(phone.authorise(&sealed)), own(Own::CredentialWrong));
+        assert_eq!(refusal(phone.authorise(&sealed)), own(Own::CredentialKindUnknown));
+        assert_eq!(phone.status().attempts_left, 5);
     }
 }

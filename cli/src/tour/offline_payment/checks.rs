@@ -11,6 +11,7 @@ use symbolon_offline_payment::messages::{
     Challenge, Grant, NonceToken, Reply, Request, SealedCredential, SecondNonce, Status,
 };
 use symbolon_offline_payment::payee::check_object;
+use symbolon_offline_payment::trust::Trust;
 use symbolon_proof::Raw;
 use symbolon_transport::frames::Client;
 use symbolon_types::{Secret, hex_parse};
@@ -49,10 +50,10 @@ impl Exchange {
             grant.verify(&RustCrypto, server).map_err(|_| "the grant is not the server's")?.into_claims();
         let hash = RustCrypto.sha256(&[&self.sealed.token.0]);
         ensure(grant.body.token == hash, "the grant is on another token")?;
-        let length = self.sealed.credential.ciphertext.0.len();
+        let length = self.sealed.credential.as_ref().map_or(0, |credential| credential.ciphertext.0.len());
         ensure(
-            length == 64 + 16,
-            format!("a credential of any length is sealed into 80 bytes, not {length}"),
+            length == 256 + 16,
+            format!("a credential of any length is sealed into 272 bytes, not {length}"),
         )?;
         let sequence = token.danger_unverified().body.sequence;
         Ok(json!({ "token": hash.to_string(), "sequence": sequence, "ciphertext_bytes": length }))
@@ -79,7 +80,8 @@ impl Exchange {
     pub fn object_is_proved(&self, server: &VerifyingKey, tried: &Self) -> Result<Value, Fault> {
         ensure(tried.object.is_none(), "the refused credential gave an object")?;
         let bytes = self.object.as_ref().ok_or("there is no object")?;
-        let checked = check_object(&RustCrypto, server, bytes).map_err(|refusal| refusal.to_string())?;
+        let checked = check_object(&RustCrypto, &Trust::pinned(*server), bytes, None)
+            .map_err(|refusal| refusal.to_string())?;
         let body = &checked.object.claims().body;
         ensure(body.verification.code() == 1 && body.otp, "PIN and one-time password are not both attested")?;
         let sent = to_vec(&self.sealed);
@@ -96,7 +98,7 @@ impl Exchange {
     /// The same sealed credential with the last bit of its ciphertext flipped.
     pub fn with_flipped_bit(&self) -> SealedCredential {
         let mut sealed = self.sealed.clone();
-        if let Some(last) = sealed.credential.ciphertext.0.last_mut() {
+        if let Some(last) = sealed.credential.as_mut().and_then(|sealed| sealed.ciphertext.0.last_mut()) {
             *last ^= 1;
         }
         sealed

@@ -167,11 +167,19 @@ impl Bank {
 
     /// One device route.
     pub fn answer(&mut self, route: &str, body: &[u8]) -> Result<Vec<u8>, Refusal> {
+        match route {
+            "trust" => return Ok(to_vec(&self.edge().trust_update(&self.rows, clock::wall().seconds())?)),
+            "statements" => {
+                return Ok(self.edge().open_statement(&self.rows, body, clock::wall().seconds())?.0);
+            }
+            _ => {}
+        }
         let command = match route {
             "enrolments" => self.edge().open_enrolment(body, random32())?,
             "grants" => self.edge().open_tokens(&self.rows, &from_slice::<Vec<Bytes>>(body)?, &random32())?,
             "payee-enrolments" => self.edge().open_payee_request(body)?,
             "settlements" => self.edge().open_settlement(&self.rows, body)?,
+            "refunds" => self.edge().open_refund(&self.rows, body)?,
             "reports" => self.edge().open_report(&self.rows, body)?,
             other => panic!("no route {other}"),
         };
@@ -182,6 +190,7 @@ impl Bank {
             Outcome::Granted(grants) => to_vec(&edge.seal_grants(&grants)?),
             Outcome::PayeeEnrolled(certificate) => edge.seal_certificate(&certificate)?.0,
             Outcome::Settled(outcome) => to_vec(&outcome),
+            Outcome::Refunded(outcome) => to_vec(&outcome),
             Outcome::Reconciled(answer) => edge.seal_reconciled(&answer)?.0,
             other => panic!("{other:?}"),
         })

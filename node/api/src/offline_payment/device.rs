@@ -1,30 +1,18 @@
 //! What phones and readers send, as `application/cbor`: each message is known by its own signature.
-use super::outcome;
+use super::{now, outcome};
 use crate::Node;
-use crate::reply::{Failure, body, cbor, json};
+use crate::reply::{Failure, body, cbor};
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use serde::Serialize;
 use std::sync::Arc;
 use symbolon_machine::Submission;
 use symbolon_offline_payment::server::Edge;
 use symbolon_offline_payment::state::{Command, Outcome, code_known, settlement};
 use symbolon_offline_payment::{OfflinePaymentRefusal, Refusal};
 use symbolon_state::Rows;
-use symbolon_types::{CoreRefusal, hex_upper};
+use symbolon_types::CoreRefusal;
 use symbolon_wire::cbor::{Bytes, from_slice, to_vec};
-
-/// The public keys of the platform.
-#[derive(Serialize, utoipa::ToSchema)]
-pub(crate) struct PublicKeys {
-    /// The Ed25519 key under which grants, certificates and answers verify.
-    server: String,
-    /// Its id: the first 8 bytes of its COSE key thumbprint (RFC 9679).
-    kid: String,
-    /// The X25519 key to which audits are sealed.
-    issuer: String,
-}
 
 type Sealed = Result<(u64, Vec<u8>), Failure>;
 
@@ -59,18 +47,6 @@ fn seed() -> Result<[u8; 32], Failure> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|_| CoreRefusal::Unavailable)?;
     Ok(seed)
-}
-
-/// The keys that devices and payees pin.
-#[utoipa::path(get, path = "/v1/offline-payment/keys", responses((status = 200, body = PublicKeys)))]
-pub(crate) async fn keys(State(node): State<Arc<Node>>) -> Response {
-    let public = node.edge(|edge| {
-        let server = edge.keys.signer().verifying_key();
-        let kid = server.id(edge.crypto).to_string();
-        let issuer = hex_upper(&edge.keys.issuer().0);
-        Ok::<_, Failure>(PublicKeys { server: hex_upper(&server.0), kid, issuer })
-    });
-    json(&node, public.and_then(|public| node.read(|_| public)))
 }
 
 /// Enrols an authenticator: an enrolment request for an enrolment.
@@ -158,6 +134,35 @@ pub(crate) async fn report(State(node): State<Arc<Node>>, request: Body) -> Resp
             }
             _ => Err(CoreRefusal::Unavailable.into()),
         }
+    };
+    let answer: Sealed = answer.await;
+    cbor(&node, answer)
+}
+
+/// Gives money back, by reference to the object that brought it.
+#[utoipa::path(post, path = "/v1/offline-payment/refunds", request_body(content = Vec<u8>, content_type = "application/cbor"), responses((status = 200, content_type = "application/cbor")))]
+pub(crate) async fn refund(State(node): State<Arc<Node>>, request: Body) -> Response {
+    let answer = async {
+        let bytes = body(request).await?;
+        let command = opened(&node, |edge, rows| edge.open_refund(rows, &bytes))?;
+        match outcome(&node, Submission::natural(command)).await? {
+            (sequence, Outcome::Refunded(refunded)) => Ok((sequence, to_vec(&refunded))),
+            _ => Err(CoreRefusal::Unavailable.into()),
+        }
+    };
+    let answer: Sealed = answer.await;
+    cbor(&node, answer)
+}
+
+/// Says what a payee was credited: a statement request for a signed statement.
+#[utoipa::path(post, path = "/v1/offline-payment/statements", request_body(content = Vec<u8>, content_type = "application/cbor"), responses((status = 200, content_type = "application/cbor")))]
+pub(crate) async fn statement(State(node): State<Arc<Node>>, request: Body) -> Response {
+    let answer = async {
+        let bytes = body(request).await?;
+        node.edge(|edge| {
+            let (sequence, signed) = node.read(|rows| edge.open_statement(rows, &bytes, now()))?;
+            Ok::<_, Failure>((sequence, signed?.0))
+        })
     };
     let answer: Sealed = answer.await;
     cbor(&node, answer)

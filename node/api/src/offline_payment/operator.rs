@@ -2,6 +2,7 @@
 //!
 //! A change carries `Idempotency-Key: <UUID version 7>`; ids and codes that it makes are derived from that id and the caller's key, so that a
 //! repeat gets the same answer and nobody else can guess a code.
+use super::limits::{Limits, limits};
 use super::outcome;
 use crate::Node;
 use crate::auth::{Caller, caller, request_id};
@@ -15,11 +16,11 @@ use std::sync::Arc;
 use symbolon_journal::{AccountId, TransferId};
 use symbolon_keys::Crypto;
 use symbolon_machine::{RequestId, Scope, Submission};
-use symbolon_offline_payment::messages::{AuthenticatorId, PayeeId, PayerId, VerificationRule};
+use symbolon_offline_payment::messages::{AuthenticatorId, PayeeId, PayerId};
 use symbolon_offline_payment::state::{
-    self, AccountLimits, Command, Fund, InviteAuthenticator, InvitePayee, OpenAccount, RevokeAuthenticator,
+    self, Command, Fund, InviteAuthenticator, InvitePayee, OpenAccount, RepayDebt, RevokeAuthenticator,
 };
-use symbolon_types::{CoreRefusal, hex_upper};
+use symbolon_types::{Amount, CoreRefusal, UnixSeconds, hex_upper};
 use symbolon_wire::cbor::Malformed;
 
 /// The longest name of a payee: checked here too, so that what is refused is not written.
@@ -27,26 +28,6 @@ const NAME_BYTES_MAX: usize = 40;
 
 /// Rows that one call lists.
 const LISTED_MAX: usize = 1000;
-
-/// What an account may do offline. Every member but `per_payment` has a default.
-#[derive(Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Limits {
-    /// The most one nonce pays, and what each grant reserves.
-    per_payment: Money,
-    /// The sum between two times online, in minor units; five payments unless told.
-    cumulative_minor: Option<u64>,
-    /// Payments between two times online; 10 unless told.
-    count: Option<u32>,
-    /// Nonces granted and unspent, 1 to 32; 5 unless told.
-    pool: Option<u32>,
-    /// Wrong credentials in a row, 3 to 10; 5 unless told.
-    attempts: Option<u32>,
-    /// How long a grant lives, in seconds; 72 hours unless told.
-    grant_seconds: Option<u64>,
-    /// From this amount on, in minor units, a one-time password of the payment application is needed too; never unless told.
-    otp_from_minor: Option<u64>,
-}
 
 /// An account to open.
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -65,10 +46,21 @@ pub(crate) struct Account {
     available: Money,
     /// Held for grants, until settlement or the end of their window.
     reserved: Money,
+    /// When what of it is released unless it is settled before, soonest first; at most 64 dates.
+    releases: Vec<Release>,
     /// Owed for double-spent objects.
     debt: Money,
     /// The authenticators that pay from it.
     authenticators: Vec<Authenticator>,
+}
+
+/// A date of release.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct Release {
+    /// Unix milliseconds.
+    at: u64,
+    /// How much.
+    amount: Money,
 }
 
 /// An authenticator.
@@ -87,6 +79,14 @@ pub(crate) struct Authenticator {
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewFunds {
     /// How much.
+    amount: Money,
+}
+
+/// A debt to repay out of what the payer has.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewRepayment {
+    /// How much, at most what is owed.
     amount: Money,
 }
 
@@ -146,11 +146,16 @@ pub(crate) struct Evidence {
 }
 
 /// A caller with a request id: what every change needs.
-fn change(node: &Node, headers: &HeaderMap) -> Result<(Caller, RequestId), Failure> {
+pub(super) fn change(node: &Node, headers: &HeaderMap) -> Result<(Caller, RequestId), Failure> {
     Ok((caller(node, headers, Scope::Operate)?, request_id(headers)?))
 }
 
-async fn run(node: &Node, caller: &Caller, id: RequestId, command: Command) -> Result<u64, Failure> {
+pub(super) async fn run(
+    node: &Node,
+    caller: &Caller,
+    id: RequestId,
+    command: Command,
+) -> Result<u64, Failure> {
     Ok(outcome(node, Submission::with_id(command, caller.principal, id)).await?.0)
 }
 
@@ -167,24 +172,6 @@ pub(crate) async fn open_account(State(node): State<Arc<Node>>, headers: HeaderM
         Ok((sequence, serde_json::json!({ "payer": payer.to_string() })))
     };
     json(&node, answer.await)
-}
-
-fn limits(asked: &Limits) -> Result<AccountLimits, Failure> {
-    let per_payment = asked.per_payment.amount()?;
-    let any_credential = VerificationRule { from_minor: 0, user: 1, otp: asked.otp_from_minor == Some(0) };
-    let with_otp = |from_minor| VerificationRule { from_minor, user: 1, otp: true };
-    let verification = [Some(any_credential), asked.otp_from_minor.filter(|&from| from > 0).map(with_otp)]
-        .into_iter()
-        .flatten();
-    Ok(AccountLimits {
-        per_payment,
-        cumulative_minor: asked.cumulative_minor.unwrap_or(per_payment.minor().saturating_mul(5)),
-        count: asked.count.unwrap_or(10),
-        pool: asked.pool.unwrap_or(5),
-        attempts: asked.attempts.unwrap_or(5),
-        grant_seconds: asked.grant_seconds.unwrap_or(72 * 3600),
-        verification: verification.collect(),
-    })
 }
 
 /// An account's money and authenticators.
@@ -208,12 +195,14 @@ pub(crate) async fn account(
             revoked: row.revoked,
             enrolled_at: row.enrolled_at.ms().0,
         };
+        let release = |(at, amount): (UnixSeconds, Amount)| Release { at: at.ms().0, amount: amount.into() };
         Ok((
             sequence,
             Account {
                 payer: id.to_string(),
                 available: balance.available.into(),
                 reserved: balance.reserved.into(),
+                releases: balance.releases.into_iter().map(release).collect(),
                 debt: balance.debt.into(),
                 authenticators: devices.into_iter().map(device).collect(),
             },
@@ -236,6 +225,26 @@ pub(crate) async fn fund(
         let payer = PayerId::from_hex(&payer).ok_or(CoreRefusal::NotFound)?;
         let transfer = TransferId(caller.derived(id, b"fund"));
         let command = Command::Fund(Fund { transfer, payer, amount: request.amount.amount()? });
+        let sequence = run(&node, &caller, id, command).await?;
+        Ok((sequence, serde_json::json!({ "transfer": transfer.to_string() })))
+    };
+    json(&node, answer.await)
+}
+
+/// Repays a debt out of what the payer has.
+#[utoipa::path(post, path = "/v1/offline-payment/accounts/{payer}/repayments", params(("payer" = String, Path)), request_body = NewRepayment, responses((status = 200)), security(("bearer" = [])))]
+pub(crate) async fn repay(
+    State(node): State<Arc<Node>>,
+    headers: HeaderMap,
+    Path(payer): Path<String>,
+    body: Body,
+) -> Response {
+    let answer = async {
+        let (caller, id) = change(&node, &headers)?;
+        let request: NewRepayment = json_body(body).await?;
+        let payer = PayerId::from_hex(&payer).ok_or(CoreRefusal::NotFound)?;
+        let transfer = TransferId(caller.derived(id, b"repay"));
+        let command = Command::RepayDebt(RepayDebt { transfer, payer, amount: request.amount.amount()? });
         let sequence = run(&node, &caller, id, command).await?;
         Ok((sequence, serde_json::json!({ "transfer": transfer.to_string() })))
     };

@@ -49,6 +49,6 @@ fn the_golden_log_of_version_1_has_every_kind_of_its_time() {
         kinds.extend(batch.unwrap().records().map(|(_, record)| (record[0], record[1], record[2])));
     }
     let all: BTreeSet<_> =
-        (1..=4).map(|kind| (0, kind, 1)).chain((1..=10).map(|kind| (1, kind, 1))).collect();
+        (1..=4).map(|kind| (0, kind, 1)).chain((1..=15).map(|kind| (1, kind, 1))).collect();
     assert_eq!(kinds, all, "(system, kind, version)");
 }

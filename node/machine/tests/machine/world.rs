@@ -11,11 +11,12 @@ use symbolon_machine::{
 };
 use symbolon_offline_payment::Refusal;
 use symbolon_offline_payment::messages::{
-    AccountRef, Audit, AuthenticatorId, Nonce, PayeeId, PayerId, ReportedObject, VerificationRule,
+    AccountRef, Audit, AuthenticatorId, Nonce, PayeeId, PayeeNonce, PayerId, ReportedObject, VerificationRule,
 };
 use symbolon_offline_payment::state::{
     AccountLimits, Command, EnrolAuthenticator, EnrolPayee, Fund, GrantNonces, InviteAuthenticator,
-    InvitePayee, OpenAccount, Outcome, Reconcile, RevokeAuthenticator, Settle, TokenFacts,
+    InvitePayee, OpenAccount, Outcome, Reconcile, Refund, RepayDebt, RevokeAuthenticator, RevokeServerKey,
+    RotateServerKey, SetTrustPolicy, Settle, TokenFacts,
 };
 use symbolon_state::Rows;
 use symbolon_store::{MemoryTables, Row, StoreError, TableRow, Tables, Write};
@@ -146,6 +147,7 @@ pub fn settle(token: u64, object: u64, payee: PayeeId, minor: u64) -> Command {
         // As long as an object is, so that the script needs several segments.
         bytes: Bytes(hash("object bytes", object).0.repeat(38)),
         challenge: hash("challenge", object),
+        online: false,
     })
 }
 
@@ -157,6 +159,30 @@ fn reconcile() -> Command {
         objects,
         counter: 3,
         reported_at: UnixSeconds(START / 1000 + 2),
+    })
+}
+
+fn server_key(generation: u32) -> VerifyingKey {
+    VerifyingKey(hash("server key", u64::from(generation)).0)
+}
+
+fn rotate_server_key(generation: u32) -> Command {
+    let (first, key) = (server_key(0), server_key(generation));
+    Command::RotateServerKey(RotateServerKey { first, key, generation, overlap_seconds: 3600 })
+}
+
+fn repay(n: u8, minor: u64) -> Command {
+    Command::RepayDebt(RepayDebt { transfer: TransferId([0x70 | n; 16]), payer: PAYER, amount: eur(minor) })
+}
+
+pub fn refund(token: u64, object: u64, payee: PayeeId, minor: u64) -> Command {
+    Command::Refund(Refund {
+        refund: hash("refund", object * 10_000 + minor),
+        payee,
+        nonce: PayeeNonce(hash("refund nonce", object * 10_000 + minor).0[..16].try_into().unwrap()),
+        token: hash("token", token),
+        object: hash("object", object),
+        amount: eur(minor),
     })
 }
 
@@ -221,6 +247,20 @@ pub fn script() -> Vec<Step> {
             fund(1, PAYER, 7).into(),
             PlatformCommand::RevokeKey(RevokeKey { key: hash("operator", 0) }).into(),
         ],
+    );
+    script.batch(
+        2300,
+        vec![
+            repay(2, 300).into(),
+            rotate_server_key(1).into(),
+            rotate_server_key(2).into(),
+            Command::RevokeServerKey(RevokeServerKey { key: server_key(1) }).into(),
+            Command::SetTrustPolicy(SetTrustPolicy { age_seconds_max: 24 * 3600 }).into(),
+        ],
+    );
+    script.natural(
+        2400,
+        vec![refund(1, 1, SHOPS[0], 200), refund(1, 2, SHOPS[1], 1200), refund(1, 2, SHOPS[1], 101)],
     );
     script.batch(7 * DAY_MS + 5, vec![]);
     script.batch(11 * DAY_MS, vec![]);

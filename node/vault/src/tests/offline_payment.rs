@@ -59,8 +59,25 @@ fn audits_open_and_the_server_signs() {
     assert_eq!(keys.open_for_issuer(&sealed, b"info", b"aad").unwrap().reveal().as_slice(), b"audit");
     assert!(keys.open_for_issuer(&sealed, b"info", b"aaD").is_err());
     let signature = keys.signer().sign(b"message").unwrap();
-    assert_eq!(Ok(keys.signer().verifying_key()), vault.public(SigningHandle::Server));
+    assert_eq!(Ok(keys.signer().verifying_key()), vault.public(SigningHandle::Server(0)));
     assert!(keys.signer().verifying_key().verify(&RustCrypto, b"message", &signature).is_ok());
+}
+
+#[test]
+fn each_generation_signs_as_itself() {
+    let vault = SoftwareVault::from_keys(keys());
+    assert_eq!(vault.draw_signing(&[1; 16], &Secret::new([2; 32])), Ok(1));
+    let (old, new) = (OfflinePaymentKeys::new(&vault).unwrap(), OfflinePaymentKeys::of(&vault, 1).unwrap());
+    assert!(OfflinePaymentKeys::of(&vault, 2).is_err() && new.of_generation(2).is_none());
+    let (first, second) = (old.signer().verifying_key(), new.signer().verifying_key());
+    assert_ne!(first, second);
+    assert_eq!(old.issuer(), new.issuer());
+    let signature = new.signer().sign(b"message").unwrap();
+    assert!(second.verify(&RustCrypto, b"message", &signature).is_ok());
+    assert!(first.verify(&RustCrypto, b"message", &signature).is_err());
+    let former = new.of_generation(0).unwrap();
+    assert_eq!(former.verifying_key(), first);
+    assert_eq!(former.sign(b"message"), old.signer().sign(b"message"));
 }
 
 /// Through the server's edge: the enrolment verifies under the vault's key and brings the account key.
@@ -79,7 +96,7 @@ fn an_enrolment_is_sealed_through_the_edge() {
     };
     let bytes = edge.seal_enrolment(&outcome).unwrap();
     assert_eq!(edge.seal_enrolment(&outcome).unwrap(), bytes, "a repeat seals the same bytes");
-    let server = vault.public(SigningHandle::Server).unwrap();
+    let server = vault.public(SigningHandle::Server(0)).unwrap();
     let parse = || Raw(&bytes.0).parse::<Enrolment>().unwrap();
     assert!(parse().verify(&RustCrypto, &VerifyingKey(device().public(&RustCrypto).0)).is_err());
     let body = parse().verify(&RustCrypto, &server).unwrap().into_claims().body;
@@ -100,6 +117,9 @@ impl Vault for Unplugged {
         self.0.public(handle)
     }
     fn sign(&self, _: SigningHandle, _: &[u8]) -> Result<[u8; 64], VaultError> {
+        Err(GONE)
+    }
+    fn draw_signing(&self, _: &[u8; 16], _: &Secret<[u8; 32]>) -> Result<u32, VaultError> {
         Err(GONE)
     }
     fn kem_public(&self, handle: KemHandle) -> Result<KemPublic, VaultError> {

@@ -10,7 +10,7 @@ use hpke::{self as oracle, Deserializable, Kem, OpModeR, OpModeS, Serializable};
 use serde_json::Value;
 use sha2::Sha256;
 use std::fs;
-use symbolon_keys::{KemKey, KemPublic, SigningKey};
+use symbolon_keys::{KemKey, KemPublic, SigningKey, VerifyingKey};
 use symbolon_proof::hpke::Sealed;
 use symbolon_types::{Secret, hex_parse, hex_upper};
 
@@ -72,14 +72,14 @@ fn signatures_are_those_of_rfc_8032_and_verify_elsewhere() {
         let server_signing = SigningKey::from_seed(Secret::new(array(seed)));
         let vault = SoftwareVault::from_keys(VaultKeys { server_signing, ..keys() });
         let message = hex_parse(message).unwrap();
-        assert_eq!(vault.public(SigningHandle::Server).unwrap().0, array(public));
-        assert_eq!(vault.sign(SigningHandle::Server, &message), Ok(array(signature)));
+        assert_eq!(vault.public(SigningHandle::Server(0)).unwrap().0, array(public));
+        assert_eq!(vault.sign(SigningHandle::Server(0), &message), Ok(array(signature)));
     }
     let vault = SoftwareVault::from_keys(keys());
-    let public = vault.public(SigningHandle::Server).unwrap();
+    let public = vault.public(SigningHandle::Server(0)).unwrap();
     let elsewhere = ed25519_dalek::VerifyingKey::from_bytes(&public.0).unwrap();
     let signature =
-        ed25519_dalek::Signature::from_bytes(&vault.sign(SigningHandle::Server, b"message").unwrap());
+        ed25519_dalek::Signature::from_bytes(&vault.sign(SigningHandle::Server(0), b"message").unwrap());
     assert!(elsewhere.verify_strict(b"message", &signature).is_ok());
     assert!(elsewhere.verify_strict(b"massage", &signature).is_err());
 }
@@ -152,7 +152,7 @@ fn a_derived_key_is_the_one_that_other_implementations_derive() {
     assert!(!vault.derived_mac_holds(MasterHandle::Account, &derivation, &[b"one", b"twO"], &tag));
 }
 
-/// Files that another implementation sealed open, and hold the keys that it says.
+/// Files that another implementation sealed open, of version 1 and 2, and hold the keys that it says.
 #[test]
 fn sealed_files_of_another_implementation_open() {
     let file: Value = serde_json::from_str(include_str!("../../vectors/sealed.json")).unwrap();
@@ -161,19 +161,35 @@ fn sealed_files_of_another_implementation_open() {
     let key = folder.path().join("key");
     create_key_file(&key, &Secret::new(array(text("key_file")))).unwrap();
     let by_passphrase = passphrase(text("passphrase"));
-    for (field, unlock) in
-        [("sealed_by_key_file", Unlock::KeyFile(key)), ("sealed_by_passphrase", by_passphrase)]
-    {
+    let by_key = Unlock::KeyFile(key);
+    for (field, unlock) in [
+        ("sealed_by_key_file", by_key.clone()),
+        ("sealed_by_passphrase", by_passphrase),
+        ("sealed_by_key_file_2", by_key),
+    ] {
         let path = folder.path().join(field);
         fs::write(&path, hex_parse(text(field)).unwrap()).unwrap();
         let vault = SoftwareVault::open(&path, &unlock).unwrap();
         let message = hex_parse(text("message")).unwrap();
-        assert_eq!(vault.public(SigningHandle::Server).unwrap().0, array(text("server_public")), "{field}");
+        assert_eq!(
+            vault.public(SigningHandle::Server(0)).unwrap().0,
+            array(text("server_public")),
+            "{field}"
+        );
         assert_eq!(vault.kem_public(KemHandle::Issuer).unwrap().0, array(text("issuer_public")), "{field}");
-        assert_eq!(vault.sign(SigningHandle::Server, &message), Ok(array(text("signature"))), "{field}");
+        assert_eq!(vault.sign(SigningHandle::Server(0), &message), Ok(array(text("signature"))), "{field}");
         let context = hex_parse(text("authenticator")).unwrap();
         let account = Derivation { label: ACCOUNT_LABEL, context: &context };
         let (parts, proof) = ([message.as_slice()], array(text("account_proof")));
         assert!(vault.derived_mac_holds(MasterHandle::Account, &account, &parts, &proof), "{field}");
+        let later = if field == "sealed_by_key_file_2" { 2 } else { 0 };
+        for place in 0..2 {
+            let handle = SigningHandle::Server(u32::try_from(place + 1).unwrap());
+            let row = |name: &str| file[name][place].as_str().unwrap();
+            let public = (place < later).then(|| VerifyingKey(array(row("drawn_public"))));
+            let signature = (place < later).then(|| array(row("drawn_signature")));
+            assert_eq!(vault.public(handle).ok(), public, "{field}");
+            assert_eq!(vault.sign(handle, &message).ok(), signature, "{field}");
+        }
     }
 }

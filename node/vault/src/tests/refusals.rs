@@ -88,7 +88,8 @@ fn a_newer_format_is_named_and_no_format_is_damage() {
         crate::sealed::open(&to_vec(&changed), &unlock).map(|_| ())
     };
     assert_eq!(with(&|_| {}), Ok(()));
-    assert_eq!(with(&|file| file.version = 2), Err(VaultError::NewerFormat { found: 2 }));
+    assert_eq!(with(&|file| file.version = 3), Err(VaultError::NewerFormat { found: 3 }));
+    assert_eq!(with(&|file| file.version = 1), Err(VaultError::NotOpened), "no file passes for an older one");
     assert_eq!(with(&|file| file.version = u32::MAX), Err(VaultError::NewerFormat { found: u32::MAX }));
     // A newer header or body is not looked into.
     let newer = |file: &mut Envelope| {

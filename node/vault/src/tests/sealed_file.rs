@@ -30,7 +30,7 @@ fn a_created_vault_is_one_file_of_its_owner_and_opens_with_the_same_keys() {
         let (path, vault) = created(folder.path(), name, unlock);
         assert_eq!(mode(&path), 0o600);
         let opened = SoftwareVault::open(&path, unlock).unwrap();
-        assert_eq!(opened.public(SigningHandle::Server), vault.public(SigningHandle::Server));
+        assert_eq!(opened.public(SigningHandle::Server(0)), vault.public(SigningHandle::Server(0)));
     }
     assert_eq!(mode(&folder.path().join("key")), 0o600);
     assert_eq!(names(folder.path()), ["a", "b", "key"], "nothing is left beside them");
@@ -48,7 +48,7 @@ fn new_keys_come_from_all_of_the_entropy_and_differ_from_each_other() {
     .map(|entropy| {
         let name = hex_lower(&entropy);
         let vault = SoftwareVault::create(&folder.path().join(name), &unlock, &Secret::new(entropy)).unwrap();
-        vault.public(SigningHandle::Server).unwrap()
+        vault.public(SigningHandle::Server(0)).unwrap()
     });
     assert_ne!(publics[0], publics[1]);
     let keys = keys();
@@ -110,11 +110,13 @@ fn neither_file_nor_debug_output_shows_a_key() {
         &[0xC3; 32],
         &entropy,
         b"correct horse battery staple",
+        &[0xD5; 32],
     ];
     let contents = Contents {
         server_signing: keys.server_signing.seed().clone(),
         issuer_kem: keys.issuer_kem.private().clone(),
         account_master: keys.account_master.clone(),
+        drawn: vec![crate::sealed::Drawn { ticket: [0x77; 16], seed: Secret::new([0xD5; 32]) }],
     };
     for (unlock, name) in both(folder.path()).iter().zip(["a", "b"]) {
         let (path, vault) = created(folder.path(), name, unlock);
@@ -133,6 +135,48 @@ fn neither_file_nor_debug_output_shows_a_key() {
             .all(|secret| shows(&clear, secret) && shows(hex_lower(&clear).as_bytes(), secret))
     );
     assert!(shows(format!("{clear:?}").as_bytes(), secrets[0]));
+}
+
+/// A generation lasts before it is used, and the same ticket finds it again: also when its drawer died in between.
+#[test]
+fn drawn_keys_last_in_the_file_and_the_vault_opens_with_all_of_them() {
+    let folder = folder();
+    for (unlock, name) in both(folder.path()).iter().zip(["a", "b"]) {
+        let (path, vault) = created(folder.path(), name, unlock);
+        let public = |vault: &SoftwareVault, generation| vault.public(SigningHandle::Server(generation));
+        let before = fs::read(&path).unwrap();
+        assert_eq!(vault.draw_signing(&[1; 16], &Secret::new([5; 32])), Ok(1));
+        assert_eq!(vault.draw_signing(&[2; 16], &Secret::new([6; 32])), Ok(2));
+        assert_ne!(fs::read(&path).unwrap(), before);
+        assert_eq!(mode(&path), 0o600);
+        let opened = SoftwareVault::open(&path, unlock).unwrap();
+        for generation in 0..3 {
+            assert_eq!(public(&opened, generation), public(&vault, generation), "{generation}");
+        }
+        assert_eq!(opened.kem_public(crate::KemHandle::Issuer), vault.kem_public(crate::KemHandle::Issuer));
+        assert_eq!(public(&opened, 3), Err(VaultError::Refused));
+        let known = public(&vault, 1);
+        assert_eq!(opened.draw_signing(&[1; 16], &Secret::new([7; 32])), Ok(1), "found, not drawn again");
+        assert_eq!(public(&opened, 1), known);
+        assert_eq!(opened.draw_signing(&[3; 16], &Secret::new([8; 32])), Ok(3));
+        assert_eq!(public(&SoftwareVault::open(&path, unlock).unwrap(), 3), public(&opened, 3));
+    }
+    assert_eq!(names(folder.path()), ["a", "b", "key"], "nothing is left beside them");
+}
+
+#[test]
+fn a_key_that_cannot_be_kept_is_not_drawn() {
+    let folder = folder();
+    let unlock = key_file(folder.path(), "key", 1);
+    let (path, vault) = created(folder.path(), "vault", &unlock);
+    assert_eq!(vault.draw_signing(&[1; 16], &Secret::new([5; 32])), Ok(1));
+    fs::remove_file(folder.path().join("key")).unwrap();
+    let before = fs::read(&path).unwrap();
+    let refused = vault.draw_signing(&[2; 16], &Secret::new([5; 32]));
+    assert_eq!(refused, Err(VaultError::Io(std::io::ErrorKind::NotFound)));
+    assert_eq!(vault.public(SigningHandle::Server(2)), Err(VaultError::Refused));
+    assert_eq!(fs::read(&path).unwrap(), before);
+    assert!(vault.public(SigningHandle::Server(1)).is_ok(), "those that there are go on");
 }
 
 #[test]
@@ -182,7 +226,7 @@ fn of_several_creators_one_wins() {
     let winner = won.into_iter().next().unwrap().unwrap();
     assert!(lost.len() == 7 && lost.iter().all(|lost| matches!(lost, Err(VaultError::Exists))));
     let opened = SoftwareVault::open(&path, &unlock).unwrap();
-    assert_eq!(opened.public(SigningHandle::Server), winner.public(SigningHandle::Server));
+    assert_eq!(opened.public(SigningHandle::Server(0)), winner.public(SigningHandle::Server(0)));
     assert_eq!(names(folder.path()), ["key", "vault"]);
 }
 

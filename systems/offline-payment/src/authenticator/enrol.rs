@@ -1,7 +1,7 @@
 //! Pairing, enrolment, and the issue of nonce tokens: what the authenticator does while the phone is online.
 use super::report::limits_in_range;
 use super::state::{Enrolled, Lock, PairedApplication, PoolNonce};
-use super::{Authenticator, Credential, Denied, Env, POOL_MAX, credential, enrolment_info};
+use super::{Authenticator, Credential, Denied, Env, POOL_MAX, credential, enrolment_info, setting_question};
 use crate::messages::{
     AuthenticatorId, CompleteEnrolment, Enrolment, EnrolmentRequest, EnrolmentRequestBody, Nonce, NonceToken,
     NonceTokenBody, PairPaymentApplication, Reply,
@@ -98,10 +98,8 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
     ) -> Result<Reply, Denied> {
         let secure_application = self.paired()?;
         self.may_enrol()?;
-        let enrolment = Raw(&message.enrolment.0)
-            .parse::<Enrolment>()?
-            .verify(env.crypto, &self.state.server)?
-            .into_claims();
+        let enrolment = Raw(&message.enrolment.0).parse::<Enrolment>()?;
+        let enrolment = self.state.trust.verify(env.crypto, enrolment, self.now(env))?.into_claims();
         let body = enrolment.body;
         let me = AuthenticatorId::of(env.crypto, &self.keys.signing.verifying(env.crypto));
         if body.authenticator != me {
@@ -117,23 +115,26 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
             me.as_bytes(),
             &body.account_key.into(),
         )?;
+        let info = enrolment_info(env.crypto, &message.enrolment.0);
         let padded = hpke::open_auth(
             env.crypto,
             hpke::Suite::Aes128Gcm,
             &self.keys.kem,
-            &enrolment_info(env.crypto, &message.enrolment.0),
+            &info,
             &[],
             &secure_application,
             &message.credential.clone().into(),
         )?;
-        let typed = Credential::opened(&padded)?;
-        let record = credential::enclose(env, &self.keys, &typed, &account_key, body.limits.attempts)?;
+        let typed = Credential::opened(padded.reveal())?;
+        let platform = typed.settable(env.crypto, setting_question(env.crypto, &info))?;
+        let record = credential::enclose(env, &self.keys, &typed, platform, &account_key)?;
         let mut next = self.state.clone();
         next.enrolled = Some(Enrolled {
             authenticator: me,
             issuer: body.issuer,
+            attempts_left: body.limits.attempts,
             limits: body.limits,
-            credential: record,
+            credentials: [record].into(),
         });
         next.lock = Lock::Open;
         next.enrolling = None;

@@ -12,17 +12,22 @@
 //! **Invariants**
 //! - Consume before emit: what an answer gives away is durable, and the counter has risen, before the answer exists ([`store::Store::commit`]).
 //! - The private key of a nonce leaves the store (both banks) in the same step that records its object.
-//! - An attempt is counted, durably, before the credential is compared; a message that cannot be opened costs no attempt.
+//! - An attempt is counted, durably, before the credential is compared; a message that cannot be opened costs no attempt. One counter serves all
+//!   kinds, and only a right credential restores it: a payment that needs none does not.
+//! - A credential is set only under one that is set, at least as strong as it or the strongest there is.
 //! - An attempt is never won back: not by a power cut, and an old store counts every commit that it lost as an attempt.
 //! - An enrolment is used once: what the server seals is for a key of that enrolment, destroyed when it is complete.
 //! - A challenge is paid at most once.
 //! - The credential key `k_c` lives only while a credential is open; the account key is stored only wrapped under it.
 //! - Time is server-signed time plus this machine's monotonic ticks; it never goes back and is never the operating system's.
+mod attempts;
 mod credential;
 mod enrol;
 mod pay;
+mod platform;
 mod report;
 mod second;
+mod setting;
 mod state;
 mod store;
 
@@ -37,9 +42,11 @@ use symbolon_types::{Hash, Secret, UnixSeconds};
 use symbolon_wire::cbor::Bytes;
 
 pub use credential::Credential;
-pub(crate) use credential::{credential_aad, credential_info, enrolment_info};
+pub(crate) use credential::{credential_aad, credential_info, enrolment_info, setting_info};
 pub(crate) use enrol::{ACCOUNT_INFO, PAIRING_INFO};
 pub(crate) use pay::{AUDIT_INFO, proof_parts};
+pub(crate) use platform::setting_question;
+pub use platform::{PlatformAssertion, PlatformRegistration, payment_question};
 pub(crate) use second::OTP_SUITE;
 pub use second::otp_question;
 
@@ -169,6 +176,8 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
             Request::Reemit(token) => self.reemit(env, token),
             Request::Report(()) => self.report(env),
             Request::Reconciled(message) => self.reconciled(env, &message.0),
+            Request::Trust(list) => self.hear(env, &list.0),
+            Request::SetCredential(message) => self.set_credential(env, &message),
         };
         answer.unwrap_or_else(|denied| {
             Reply::Refused(RefusedReply { refusal: denied.refusal, attempts_left: denied.attempts_left })
@@ -181,13 +190,20 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
         Status {
             authenticator: state.enrolled.as_ref().map(|enrolled| enrolled.authenticator),
             kem: self.keys.kem.public(crypto),
-            attempts_left: state.enrolled.as_ref().map_or(0, |enrolled| enrolled.credential.attempts_left),
+            attempts_left: state.enrolled.as_ref().map_or(0, |enrolled| enrolled.attempts_left),
             pool: count(state.pool.len()),
             objects: count(state.objects.len()),
             spent_minor: state.spent_minor,
             locked: state.lock != Lock::Open,
             paired: state.secure_application.is_some(),
             application: state.application.as_ref().map(|known| known.application),
+            counter: self.store.counter(),
+            credentials: state
+                .enrolled
+                .iter()
+                .flat_map(|enrolled| enrolled.credentials.iter().map(|record| record.kind))
+                .collect(),
+            epoch: state.trust.epoch,
         }
     }
 

@@ -3,32 +3,35 @@
 //! ```text
 //!   Authorise ─► offer checked ─► credential opened ─► attempt counted (durable) ─► compared ─► object recorded, key destroyed (durable) ─► signed
 //!                 no change        no change, slowed    attempts - 1                 CRED_WRONG   attempts restored
+//!                      └── the grant asks for no credential at this amount, and none is there ──────► object recorded …   attempts as they were
 //! ```
 //! The order is that of the amended specification: forged wrappers cost no attempt, so they cannot lock the user out; a compared
 //! credential always has, so a power cut cannot win one back.
-use super::state::{Emitted, PoolNonce, State};
-use super::{Authenticator, Credential, Denied, Env, credential, credential_aad, credential_info};
+use super::credential::Disclosed;
+use super::state::{Emitted, PoolNonce};
+use super::{
+    Authenticator, Credential, Denied, Env, credential, credential_aad, credential_info, payment_question,
+};
 use crate::messages::{
     Audit, Challenge, Grant, NonceToken, PayeeCertificate, Preview, Reply, SKEW_SECONDS, SealedBox,
-    SealedCredential, SecureObject, SecureObjectBody, Transaction,
+    SealedCredential, SecureObject, SecureObjectBody, Transaction, Verification, agreed,
 };
+use crate::payee::amount_with_tip;
+use crate::trust::as_bad_grant;
 use crate::{OfflinePaymentRefusal as Own, Refusal};
 use symbolon_keys::{HashAlgorithm, KemKey};
 use symbolon_proof::{Raw, Unsigned, Verified, hpke};
 use symbolon_state::{Counter, Flash};
-use symbolon_types::{CoreRefusal, Hash, Secret};
+use symbolon_types::{Amount, CoreRefusal, Hash};
 use symbolon_wire::cbor::{Bytes, from_slice, to_vec};
 
 /// What the sealing of an audit to the issuer is bound to, with the token's hash and R as associated data.
 pub(crate) const AUDIT_INFO: &[u8] = b"sop/audit/v1";
 
-/// What the credential proof is a MAC over: `"so/v1" ‖ token hash ‖ R ‖ H(txn)`.
-pub(crate) fn proof_parts<'a>(token: &'a Hash, random: &'a [u8; 32], transaction: &'a Hash) -> [&'a [u8]; 4] {
-    [b"so/v1", &token.0, random, &transaction.0]
+/// What the credential proof is a MAC over: `"so/v1" ‖ token hash ‖ R ‖ agreed`.
+pub(crate) fn proof_parts<'a>(token: &'a Hash, random: &'a [u8; 32], agreed: &'a Hash) -> [&'a [u8]; 4] {
+    [b"so/v1", &token.0, random, &agreed.0]
 }
-
-/// After a message that could not be opened, the next one waits this long, in milliseconds.
-const OPEN_PAUSE_MS: u64 = 250;
 
 /// A challenge whose certificate and signature hold: only from this are name and amount shown.
 pub(super) struct CheckedChallenge {
@@ -38,11 +41,28 @@ pub(super) struct CheckedChallenge {
     pub(super) transaction: Hash,
 }
 
+impl CheckedChallenge {
+    /// What is paid when the payer adds this much.
+    ///
+    /// # Errors
+    /// TIP_TOO_HIGH above what is asked for, or where no tip is.
+    pub(super) fn with_tip(&self, tip_minor: Option<u64>) -> Result<Amount, Refusal> {
+        amount_with_tip(&self.challenge.body, tip_minor)
+    }
+}
+
 /// Everything that a payment needs beside the credential, checked.
 struct Offer {
     nonce: PoolNonce,
     grant: Verified<Grant>,
     asked: CheckedChallenge,
+    /// The tip included.
+    amount: Amount,
+    tip_minor: Option<u64>,
+    /// What the payer agreed to.
+    agreed: Hash,
+    /// The least verification of the user at this amount.
+    user: u8,
     otp: bool,
 }
 
@@ -50,14 +70,36 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
     pub(super) fn authorise(&mut self, env: &Env<'_>, sealed: &SealedCredential) -> Result<Reply, Denied> {
         self.unlocked()?;
         let offer = self.check_offer(env, sealed)?;
-        let typed = self.open_credential(env, sealed, &offer)?;
-        self.count_attempt(env)?;
-        let account_key = match credential::disclose(env, &self.keys, &self.enrolled()?.credential, &typed) {
-            Ok(key) => key,
-            Err(refusal) => return Err(self.wrong_credential(env, refusal)),
+        let disclosed = match &sealed.credential {
+            Some(credential) => Some(self.verify_user(env, sealed, credential, &offer)?),
+            None if offer.user == Verification::None.code() => None,
+            None => return Err(Own::VerificationWeak.into()),
         };
-        let emitted = self.consume(env, &offer, &typed, &account_key)?;
+        let emitted = self.consume(env, &offer, disclosed)?;
         Ok(Reply::Message(self.emit(env, &emitted)?))
+    }
+
+    fn verify_user(
+        &mut self,
+        env: &Env<'_>,
+        sealed: &SealedCredential,
+        credential: &SealedBox,
+        offer: &Offer,
+    ) -> Result<Disclosed, Denied> {
+        let second = sealed.second.as_ref().map(|second| second.0.as_slice());
+        let key = KemKey::from_private(offer.nonce.kem.clone());
+        let info = credential_info(env.crypto, &sealed.token.0, &sealed.grant.0);
+        let aad = credential_aad(env.crypto, offer.agreed, second);
+        let opened = self.open_sealed(env, &key, &info, &aad, credential.clone().into())?;
+        let typed = Credential::opened(opened.reveal())?;
+        if typed.kind().code() < offer.user {
+            return Err(Own::VerificationWeak.into());
+        }
+        let record = self.enrolled()?.credential(typed.kind()).cloned().ok_or(Own::CredentialKindUnknown)?;
+        self.count_attempt(env)?;
+        let question = payment_question(env.crypto, offer.nonce.token, offer.agreed);
+        credential::disclose(env, &self.keys, &record, &typed, question)
+            .map_err(|refusal| self.wrong_credential(env, refusal))
     }
 
     pub(super) fn reemit(&self, env: &Env<'_>, token: Hash) -> Result<Reply, Denied> {
@@ -72,6 +114,8 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
             payee: asked.certificate.body.name,
             amount: asked.challenge.body.amount,
             transaction: asked.transaction,
+            tip_minor_max: asked.challenge.body.tip_minor_max,
+            bill: asked.challenge.body.bill,
         }))
     }
 
@@ -85,16 +129,18 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
         }
         let asked = self.check_challenge(env, &sealed.challenge.0)?;
         self.check_unpaid(asked.transaction)?;
-        self.check_limits(grant.claims(), &asked)?;
-        let rule = grant.claims().verification(asked.challenge.body.amount.minor());
+        let (tip_minor, amount) = (sealed.tip_minor, asked.with_tip(sealed.tip_minor)?);
+        let agreed = agreed(env.crypto, asked.transaction, tip_minor);
+        self.check_limits(grant.claims(), amount)?;
+        let rule = grant.claims().verification(amount.minor());
         let otp = match &sealed.second {
-            Some(second) => self.check_second_nonce(env, &second.0, nonce.token, asked.transaction)?,
+            Some(second) => self.check_second_nonce(env, &second.0, nonce.token, agreed)?,
             None => false,
         };
-        if self.enrolled()?.credential.kind.code() < rule.user || rule.otp && !otp {
+        if self.enrolled()?.strongest().code() < rule.user || rule.otp && !otp {
             return Err(Own::VerificationWeak.into());
         }
-        Ok(Offer { nonce, grant, asked, otp })
+        Ok(Offer { nonce, grant, asked, amount, tip_minor, agreed, user: rule.user, otp })
     }
 
     /// The pool's entry for a token that this machine signed.
@@ -111,7 +157,7 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
     /// The grant, if the pinned server made it for this token and this machine.
     fn check_grant(&self, env: &Env<'_>, bytes: &[u8], token: Hash) -> Result<Verified<Grant>, Refusal> {
         let signed = Raw(bytes).parse::<Grant>()?;
-        let grant = signed.verify(env.crypto, &self.state.server).map_err(|_| Own::BadGrant)?;
+        let grant = self.state.trust.verify(env.crypto, signed, self.now(env)).map_err(as_bad_grant)?;
         let mine = self.keys.signing.verifying(env.crypto);
         let fits = grant.claims().body.token == token && grant.claims().cnf.key == mine;
         if fits { Ok(grant) } else { Err(Own::BadGrant.into()) }
@@ -120,9 +166,11 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
     /// A challenge under a certificate of the pinned server.
     pub(super) fn check_challenge(&self, env: &Env<'_>, bytes: &[u8]) -> Result<CheckedChallenge, Refusal> {
         let signed = Raw(bytes).parse::<Challenge>()?;
-        let certificate = Raw(&signed.danger_unverified().body.certificate.0)
-            .parse::<PayeeCertificate>()?
-            .verify(env.crypto, &self.state.server)
+        let certificate = Raw(&signed.danger_unverified().body.certificate.0).parse::<PayeeCertificate>()?;
+        let certificate = self
+            .state
+            .trust
+            .verify(env.crypto, certificate, self.now(env))
             .map_err(|_| Own::PayeeUnknown)?
             .into_claims();
         let challenge = signed.verify(env.crypto, &certificate.cnf.key)?;
@@ -146,8 +194,8 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
         Ok(())
     }
 
-    fn check_limits(&self, grant: &Grant, asked: &CheckedChallenge) -> Result<(), Refusal> {
-        let amount = asked.challenge.body.amount;
+    /// Whether the whole amount, the tip included, keeps to the grant and to the device's limits.
+    fn check_limits(&self, grant: &Grant, amount: Amount) -> Result<(), Refusal> {
         if amount.within(grant.body.limit) != Ok(true) {
             return Err(Own::LimitTransaction.into());
         }
@@ -163,81 +211,20 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
         Ok(())
     }
 
-    fn open_credential(
-        &mut self,
-        env: &Env<'_>,
-        sealed: &SealedCredential,
-        offer: &Offer,
-    ) -> Result<Credential, Refusal> {
-        if env.ticks_ms < self.open_after_ms {
-            return Err(CoreRefusal::Busy.into());
-        }
-        let second = sealed.second.as_ref().map(|second| second.0.as_slice());
-        let opened = hpke::open_auth(
-            env.crypto,
-            hpke::Suite::Aes128Gcm,
-            &KemKey::from_private(offer.nonce.kem.clone()),
-            &credential_info(env.crypto, &sealed.token.0, &sealed.grant.0),
-            &credential_aad(env.crypto, offer.asked.transaction, second),
-            &self.paired()?,
-            &sealed.credential.clone().into(),
-        );
-        match opened {
-            Ok(padded) => Credential::opened(&padded),
-            Err(_) => {
-                self.open_after_ms = env.ticks_ms.saturating_add(OPEN_PAUSE_MS);
-                Err(CoreRefusal::OpenFailed.into())
-            }
-        }
-    }
-
-    /// Takes one attempt, durably, before anything is compared. After a wrong one the next waits 1, 2, 4 … seconds.
-    fn count_attempt(&mut self, env: &Env<'_>) -> Result<(), Refusal> {
-        let (allowed, left) = (self.enrolled()?.limits.attempts, self.enrolled()?.credential.attempts_left);
-        let pause_ms = match allowed.saturating_sub(left) {
-            0 => 0,
-            wrong => 1000u64.checked_shl(wrong.saturating_sub(1)).unwrap_or(u64::MAX),
-        };
-        if env.ticks_ms < self.compared_ms.saturating_add(pause_ms) {
-            return Err(CoreRefusal::Busy.into());
-        }
-        self.compared_ms = env.ticks_ms;
-        let left = left.checked_sub(1).ok_or(Own::CredentialLocked)?;
-        let mut next = self.state.clone();
-        set_attempts(&mut next, left);
-        self.commit(env, next, false)
-    }
-
-    /// The credential was wrong: with the last attempt the pool is wiped and the machine locks.
-    fn wrong_credential(&mut self, env: &Env<'_>, refusal: Refusal) -> Denied {
-        let left = self.state.enrolled.as_ref().map_or(0, |enrolled| enrolled.credential.attempts_left);
-        if left > 0 {
-            return Denied { refusal, attempts_left: Some(left) };
-        }
-        let mut next = self.state.clone();
-        next.lock_if_used_up();
-        let refusal = match self.commit(env, next, true) {
-            Ok(()) => Own::CredentialLocked.into(),
-            Err(failed) => failed,
-        };
-        Denied { refusal, attempts_left: Some(0) }
-    }
-
     /// Records the object and destroys the nonce's key, in one durable step. Only then is there anything to emit.
     fn consume(
         &mut self,
         env: &Env<'_>,
         offer: &Offer,
-        typed: &Credential,
-        account_key: &Secret<alloc::vec::Vec<u8>>,
+        disclosed: Option<Disclosed>,
     ) -> Result<Emitted, Refusal> {
         let mut next = self.state.clone();
-        let amount = offer.asked.challenge.body.amount.minor();
+        let amount = offer.amount.minor();
         next.spend_total = next.spend_total.checked_add(amount).ok_or(Own::LimitCumulative)?;
         next.spent_minor = next.spent_minor.checked_add(amount).ok_or(Own::LimitCumulative)?;
         next.spent_count = next.spent_count.checked_add(1).ok_or(Own::LimitCumulative)?;
         next.time = next.time.max(Some(offer.grant.claims().iat));
-        let object = self.object(env, offer, typed, account_key, next.spend_total)?;
+        let object = self.object(env, offer, disclosed.as_ref(), next.spend_total)?;
         let payload = to_vec(&object);
         let emitted = Emitted {
             token: offer.nonce.token,
@@ -247,7 +234,10 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
         next.previous = emitted.object;
         next.pool.retain(|nonce| nonce.token != offer.nonce.token);
         next.objects.push(emitted.clone());
-        set_attempts(&mut next, self.enrolled()?.limits.attempts);
+        // Only a credential that was right brings attempts back: else a thief would win them by paying for a coffee.
+        if let Some((enrolled, right)) = next.enrolled.as_mut().zip(disclosed) {
+            enrolled.right(right.kind, right.sign_count);
+        }
         self.commit(env, next, true)?;
         Ok(emitted)
     }
@@ -256,15 +246,16 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
         &self,
         env: &Env<'_>,
         offer: &Offer,
-        typed: &Credential,
-        account_key: &Secret<alloc::vec::Vec<u8>>,
+        disclosed: Option<&Disclosed>,
         spend_total: u64,
     ) -> Result<SecureObject, Refusal> {
         let random = *env.random32(b"object/R").reveal();
         let token = offer.nonce.token;
-        let transaction = offer.asked.transaction;
-        let parts = proof_parts(&token, &random, &transaction);
-        let mac = env.crypto.hmac(HashAlgorithm::Sha256, account_key.reveal(), &parts);
+        let parts = proof_parts(&token, &random, &offer.agreed);
+        let proof = disclosed.map(|right| {
+            let mac = env.crypto.hmac(HashAlgorithm::Sha256, right.account_key.reveal(), &parts);
+            mac.reveal().as_slice().try_into().map_err(|_| CoreRefusal::OpenFailed)
+        });
         let audit = Audit { spend_total, counter: self.store.counter(), previous: self.state.previous };
         Ok(SecureObject {
             iat: self.known_now(env)?.max(offer.grant.claims().iat),
@@ -273,13 +264,14 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
                 grant: Bytes(offer.grant.bytes().into()),
                 random,
                 transaction: Transaction {
-                    amount: offer.asked.challenge.body.amount,
+                    amount: offer.amount,
                     payee: offer.asked.certificate.body.payee,
                     nonce: offer.asked.challenge.nonce,
-                    challenge: transaction,
+                    challenge: offer.asked.transaction,
+                    tip_minor: offer.tip_minor,
                 },
-                credential_proof: mac.reveal().as_slice().try_into().map_err(|_| CoreRefusal::OpenFailed)?,
-                verification: typed.kind(),
+                credential_proof: proof.transpose()?,
+                verification: disclosed.map_or(Verification::None, |right| right.kind),
                 otp: offer.otp,
                 audit: self.seal_audit(env, &audit, &token, &random)?,
             },
@@ -312,11 +304,5 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
         let unsigned = Unsigned::<SecureObject>::from_payload(kid, emitted.payload.0.clone())?;
         let signature = self.keys.signing.sign(env.crypto, &unsigned.to_be_signed());
         Ok(Bytes(unsigned.attach(signature)))
-    }
-}
-
-fn set_attempts(state: &mut State, left: u32) {
-    if let Some(enrolled) = &mut state.enrolled {
-        enrolled.credential.attempts_left = left;
     }
 }

@@ -15,6 +15,18 @@ pub(super) fn limits_in_range(limits: &DeviceLimits) -> Result<(), Refusal> {
 }
 
 impl<F: Flash, C: Counter> Authenticator<F, C> {
+    /// Takes the server's word on its keys.
+    pub(super) fn hear(&mut self, env: &Env<'_>, list: &[u8]) -> Result<Reply, Denied> {
+        let trust = self.state.trust.clone().heard(env.crypto, list)?;
+        if trust != self.state.trust {
+            let mut next = self.state.clone();
+            next.time = next.time.max(Some(trust.heard));
+            next.trust = trust;
+            self.commit(env, next, false)?;
+        }
+        Ok(Reply::Done(()))
+    }
+
     pub(super) fn report(&mut self, env: &Env<'_>) -> Result<Reply, Denied> {
         let objects = self
             .state
@@ -30,7 +42,8 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
     }
 
     pub(super) fn reconciled(&mut self, env: &Env<'_>, bytes: &[u8]) -> Result<Reply, Denied> {
-        let answer = Raw(bytes).parse::<Reconciled>()?.verify(env.crypto, &self.state.server)?.into_claims();
+        let answer = Raw(bytes).parse::<Reconciled>()?;
+        let answer = self.state.trust.verify(env.crypto, answer, self.now(env))?.into_claims();
         if self.reported != Some(answer.body.report) {
             return Err(CoreRefusal::Expired.into());
         }

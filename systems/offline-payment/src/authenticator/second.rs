@@ -1,11 +1,12 @@
 //! The payment application's one-time password, and the second nonce that binds it to one payment.
 //!
-//! The authenticator verifies the password itself: OCRA (RFC 6287) over H(txn), so that it binds payee and amount. A plain HOTP between
+//! The authenticator verifies the password itself: OCRA (RFC 6287) over what was agreed to: H(txn), and the tip where there
+//! is one; so that it binds payee and amount. A plain HOTP between
 //! two programs of one phone would prove only that both ran.
 use super::enrol::OTP_ATTEMPTS;
 use super::state::PairedApplication;
 use super::{Authenticator, Denied, Env};
-use crate::messages::{Nonce, Reply, SecondNonce, SecondNonceBody, SecondNonceRequest};
+use crate::messages::{Nonce, Reply, SecondNonce, SecondNonceBody, SecondNonceRequest, agreed};
 use crate::{OfflinePaymentRefusal as Own, Refusal};
 use symbolon_keys::{Crypto, OcraInput, OcraSuite, ocra};
 use symbolon_proof::{Raw, authenticate};
@@ -22,7 +23,7 @@ const OTP_WINDOW: u64 = 3;
 /// How long a second nonce lives, in milliseconds of this machine's ticks.
 const SECOND_LIFE_MS: u64 = 120_000;
 
-/// H(txn) as the question of the one-time password: 64 hexadecimal digits.
+/// What was agreed to as the question of the one-time password: 64 hexadecimal digits.
 #[must_use]
 pub fn otp_question(transaction: Hash) -> alloc::string::String {
     hex_upper(&transaction.0)
@@ -40,7 +41,9 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
         request: &SecondNonceRequest,
     ) -> Result<Reply, Denied> {
         self.unlocked()?;
-        let transaction = self.check_challenge(env, &request.challenge.0)?.transaction;
+        let asked = self.check_challenge(env, &request.challenge.0)?;
+        asked.with_tip(request.tip_minor)?;
+        let transaction = agreed(env.crypto, asked.transaction, request.tip_minor);
         if !self.state.pool.iter().any(|nonce| nonce.token == request.token) {
             return Err(Own::NonceUnknown.into());
         }

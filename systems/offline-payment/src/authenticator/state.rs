@@ -1,5 +1,7 @@
 //! What an authenticator remembers: one value, written whole at every change.
+use super::platform::PlatformKey;
 use crate::messages::{ApplicationId, AuthenticatorId, DeviceLimits, Verification};
+use crate::trust::Trust;
 use alloc::vec::Vec;
 use symbolon_keys::{KemPublic, VerifyingKey};
 use symbolon_types::{Hash, Secret, UnixSeconds};
@@ -41,8 +43,8 @@ cbor_map! {
     pub struct State {
         /// How often the machine has started.
         1 => boot: u64,
-        /// The server's key, pinned.
-        2 => server: VerifyingKey,
+        /// The server's keys, the first one pinned.
+        2 => trust: Trust,
         /// The account it pays for.
         3 => enrolled: Option<Enrolled>,
         /// The secure application that may speak for the user.
@@ -80,11 +82,13 @@ cbor_map! {
         2 => issuer: KemPublic,
         /// The limits of the device.
         3 => limits: DeviceLimits,
-        /// The credential, as far as it is stored.
-        4 => credential: CredentialRecord,
+        /// The credentials, as far as they are stored: one of each kind at most, at least one.
+        4 => credentials: Vec<CredentialRecord>,
+        /// Wrong credentials of whatever kind that are still allowed.
+        5 => attempts_left: u32,
     }
 
-    /// What is stored of the credential: nothing that it could be guessed from without the device secret.
+    /// What is stored of a credential: nothing that it could be guessed from without the device secret.
     #[derive(Clone, Debug)]
     pub struct CredentialRecord {
         /// Which kind was set.
@@ -95,8 +99,8 @@ cbor_map! {
         3 => check: [u8; 32],
         /// The account key under `k_c`.
         4 => wrapped: Bytes,
-        /// Wrong credentials that are still allowed.
-        5 => attempts_left: u32,
+        /// The platform's key, where it is the platform that verifies.
+        5 => platform: Option<PlatformKey>,
     }
 
     /// A payment application that is known.
@@ -137,12 +141,33 @@ cbor_map! {
     }
 }
 
+impl Enrolled {
+    /// The record of this kind.
+    pub(super) fn credential(&self, kind: Verification) -> Option<&CredentialRecord> {
+        self.credentials.iter().find(|record| record.kind == kind)
+    }
+
+    /// The strongest kind that is set.
+    pub(super) fn strongest(&self) -> Verification {
+        self.credentials.iter().map(|record| record.kind).max().unwrap_or(Verification::None)
+    }
+
+    /// A credential was right: all attempts are back, and the platform's count is kept.
+    pub(super) fn right(&mut self, kind: Verification, sign_count: Option<u32>) {
+        self.attempts_left = self.limits.attempts;
+        let record = self.credentials.iter_mut().find(|record| record.kind == kind);
+        if let Some((platform, count)) = record.and_then(|record| record.platform.as_mut()).zip(sign_count) {
+            platform.sign_count = count;
+        }
+    }
+}
+
 impl State {
     /// A machine that has never been used.
     pub(super) fn blank(server: VerifyingKey) -> Self {
         Self {
             boot: 0,
-            server,
+            trust: Trust::pinned(server),
             enrolled: None,
             secure_application: None,
             application: None,
@@ -165,13 +190,13 @@ impl State {
         self.lock = Lock::RolledBack;
         if let Some(enrolled) = &mut self.enrolled {
             let lost = u32::try_from(commits_lost).unwrap_or(u32::MAX);
-            enrolled.credential.attempts_left = enrolled.credential.attempts_left.saturating_sub(lost);
+            enrolled.attempts_left = enrolled.attempts_left.saturating_sub(lost);
         }
     }
 
     /// With no attempts left the pool goes and the machine is locked, also where a power cut came between the last attempt and this.
     pub(super) fn lock_if_used_up(&mut self) {
-        let used_up = self.enrolled.as_ref().is_some_and(|enrolled| enrolled.credential.attempts_left == 0);
+        let used_up = self.enrolled.as_ref().is_some_and(|enrolled| enrolled.attempts_left == 0);
         if used_up && self.lock == Lock::Open {
             self.pool.clear();
             self.lock = Lock::NoAttempts;

@@ -35,6 +35,10 @@ cbor_enum! {
         11 => Report(()),
         /// Brings the server's [`Reconciled`].
         12 => Reconciled(Bytes),
+        /// Brings the server's [`super::TrustList`].
+        13 => Trust(Bytes),
+        /// Sets a credential, or sets one of a kind anew; under one that is set.
+        14 => SetCredential(SetCredential),
     }
 
     /// The authenticator's answer.
@@ -65,6 +69,14 @@ cbor_map! {
         2 => credential: SealedBox,
     }
 
+    /// A further credential, or a new value of one.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct SetCredential {
+        /// Two padded credentials, the one that is set and the new one, in HPKE auth mode: to the authenticator's enrolment key, from the secure
+        /// application's, bound to [`Status::counter`], so that it counts once.
+        1 => credentials: SealedBox,
+    }
+
     /// Makes a payment application known.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct PairPaymentApplication {
@@ -85,8 +97,10 @@ cbor_map! {
         3 => application: ApplicationId,
         /// Its contribution to the second nonce.
         4 => random: [u8; 16],
-        /// Its one-time password over H(txn).
+        /// Its one-time password over what was agreed to.
         5 => otp: String,
+        /// What the payer adds, in minor units.
+        6 => tip_minor: Option<u64>,
     }
 
     /// The state of an authenticator, for people and for the applications.
@@ -110,6 +124,12 @@ cbor_map! {
         8 => paired: bool,
         /// The payment application that is paired.
         9 => application: Option<ApplicationId>,
+        /// Its counter.
+        10 => counter: u64,
+        /// The kinds of credential that are set.
+        11 => credentials: Vec<super::Verification>,
+        /// The epoch of the trust list that it holds.
+        12 => epoch: u32,
     }
 
     /// What the user is shown before the credential is asked for: from the verified certificate and challenge.
@@ -121,6 +141,10 @@ cbor_map! {
         2 => amount: Amount,
         /// H(txn).
         3 => transaction: Hash,
+        /// The most that the payer may add, in minor units.
+        4 => tip_minor_max: Option<u64>,
+        /// The bill that it is a part of.
+        5 => bill: Option<super::Bill>,
     }
 
     /// A refusal, with the attempts that are left where it was for the credential.

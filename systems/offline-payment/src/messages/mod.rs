@@ -14,16 +14,21 @@
 //! | [`SecureObject`] | authenticator → payee → server | authenticator's key; credential proof under the account key | 65109 |
 //! | [`Receipt`] | payee → payer, server | payee's key | 65110 |
 //! | [`Report`], [`Reconciled`] | authenticator ↔ server | authenticator's key, server's key | 65111, 65112 |
+//! | [`TrustList`] | server → payee, authenticator | server's key | 65113 |
+//! | [`Refund`] | payee → server | payee's key | 65114 |
+//! | [`StatementRequest`], [`Statement`] | payee ↔ server | payee's key, server's key | 65115, 65116 |
 //!
 //! Signed messages are COSE_Sign1 (RFC 9052) over CWT claims (RFC 8392): registered claims keep their numbers, and what system 01 adds
 //! is one map under the private claim -65537. Times are whole seconds.
 mod device;
 mod payment;
 mod rights;
+mod trust;
 
 pub use device::*;
 pub use payment::*;
 pub use rights::*;
+pub use trust::*;
 
 use symbolon_keys::Crypto;
 use symbolon_types::{Hash, identifier};

@@ -1,5 +1,6 @@
 //! What passes while both sides are offline, and what the payee uploads afterwards.
 use super::{ApplicationId, Nonce, PayeeId, PayeeNonce, SealedBox};
+use symbolon_keys::Crypto;
 use symbolon_proof::Claims;
 use symbolon_types::{Amount, Hash, UnixSeconds};
 use symbolon_wire::{cbor::Bytes, cbor_map};
@@ -13,6 +14,8 @@ pub enum Verification {
     Pin,
     /// By a passphrase.
     Passphrase,
+    /// By the platform: a face, a finger, a presence that its key vouches for.
+    Platform,
 }
 
 impl Verification {
@@ -23,6 +26,7 @@ impl Verification {
             Self::None => 0,
             Self::Pin => 1,
             Self::Passphrase => 2,
+            Self::Platform => 3,
         }
     }
 }
@@ -36,6 +40,7 @@ impl symbolon_wire::cbor::Cbor for Verification {
             0 => Ok(Self::None),
             1 => Ok(Self::Pin),
             2 => Ok(Self::Passphrase),
+            3 => Ok(Self::Platform),
             _ => Err(symbolon_wire::cbor::Malformed),
         }
     }
@@ -60,6 +65,19 @@ cbor_map! {
         1 => certificate: Bytes,
         /// What is to be paid.
         2 => amount: Amount,
+        /// The most that the payer may add, in minor units; no tip is asked for where it is absent.
+        3 => tip_minor_max: Option<u64>,
+        /// The bill that this is a part of, where several pay it.
+        4 => bill: Option<Bill>,
+    }
+
+    /// A bill that is paid in parts, one challenge each.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Bill {
+        /// The payee's own name for it.
+        1 => id: [u8; 16],
+        /// What all parts together come to, tips aside.
+        2 => total: Amount,
     }
 
     /// Binds a one-time password, its application and the transaction to the payment; MACed by the authenticator for itself.
@@ -80,7 +98,7 @@ cbor_map! {
         2 => token: Hash,
         /// The payment application.
         3 => application: ApplicationId,
-        /// H(txn).
+        /// What was agreed to: [`agreed`].
         4 => transaction: Hash,
         /// Until when, in the authenticator's ticks of this start, in milliseconds.
         5 => until_ticks: u64,
@@ -97,10 +115,12 @@ cbor_map! {
         2 => grant: Bytes,
         /// The second nonce, where a payment application takes part.
         3 => second: Option<Bytes>,
-        /// The credential in HPKE auth mode: to the token's key, from the secure application's.
-        4 => credential: SealedBox,
+        /// The credential in HPKE auth mode: to the token's key, from the secure application's. Absent where the grant asks for none.
+        4 => credential: Option<SealedBox>,
         /// The challenge that is to be paid.
         5 => challenge: Bytes,
+        /// What the payer adds, in minor units.
+        6 => tip_minor: Option<u64>,
     }
 
     /// The secure object: this authenticator pays this challenge with this nonce. Signed by the authenticator.
@@ -123,8 +143,9 @@ cbor_map! {
         3 => random: [u8; 32],
         /// What is paid to whom.
         4 => transaction: Transaction,
-        /// `HMAC(K_acct, "so/v1" ‖ token hash ‖ R ‖ H(txn))`: only who opened the credential could make it, only the issuer can check it.
-        5 => credential_proof: [u8; 32],
+        /// `HMAC(K_acct, "so/v1" ‖ token hash ‖ R ‖ agreed)`: only who opened the credential could make it, only the issuer can check it.
+        /// Absent where the user was not verified.
+        5 => credential_proof: Option<[u8; 32]>,
         /// How the user was verified.
         6 => verification: Verification,
         /// Whether a one-time password of the payment application was verified too.
@@ -136,7 +157,7 @@ cbor_map! {
     /// The transaction inside an object.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Transaction {
-        /// What is paid.
+        /// What is paid, the tip included.
         1 => amount: Amount,
         /// Who is paid.
         2 => payee: PayeeId,
@@ -144,6 +165,8 @@ cbor_map! {
         3 => nonce: PayeeNonce,
         /// H(txn): SHA-256 of the challenge's payload.
         4 => challenge: Hash,
+        /// How much of the amount is a tip, in minor units.
+        5 => tip_minor: Option<u64>,
     }
 
     /// What only the issuer reads in an object.
@@ -173,6 +196,10 @@ cbor_map! {
         1 => object: Hash,
         /// Who accepted.
         2 => payee: PayeeId,
+        /// What the payee takes, in minor units, where that is less than the object pays.
+        3 => final_minor: Option<u64>,
+        /// The payee was online (profile P1): it asks for the money now, and is owed nothing for a double-spent object.
+        4 => online: bool,
     }
 
     /// What a payee uploads for one accepted object.
@@ -184,6 +211,16 @@ cbor_map! {
         2 => challenge: Bytes,
         /// The receipt that the payee gave.
         3 => receipt: Bytes,
+    }
+}
+
+/// What the payer agrees to: H(txn), or with a tip SHA-256 of `"sop/tip/v1" ‖ H(txn) ‖ tip` (8 bytes, big-endian). Password, second nonce,
+/// sealed credential and credential proof are all bound to it.
+#[must_use]
+pub fn agreed(crypto: &dyn Crypto, transaction: Hash, tip_minor: Option<u64>) -> Hash {
+    match tip_minor {
+        None => transaction,
+        Some(tip) => crypto.sha256(&[b"sop/tip/v1", &transaction.0, &tip.to_be_bytes()]),
     }
 }
 

@@ -7,7 +7,8 @@ use super::money::{self, House, payee_account, payer_account};
 use super::tables::{
     AUTHENTICATORS, AUTHENTICATORS_OF, AuthenticatorRow, CODES, CodeRow, PAYEES, PAYERS, PayeeRow, PayerRow,
 };
-use crate::messages::{PayeeCertificate, PayeeCertificateBody};
+use super::trust::deny;
+use crate::messages::{PayeeCertificate, PayeeCertificateBody, Verification};
 use crate::{OfflinePaymentRefusal as Own, Refusal};
 use symbolon_journal::{Limit, Transfer};
 use symbolon_proof::Confirmation;
@@ -18,6 +19,9 @@ type Answer = Result<Outcome, Refusal>;
 
 /// The most payments between two reconciliations: what an authenticator keeps until then.
 const COUNT_MAX: u32 = 1000;
+
+/// The most rules of verification: every grant carries them.
+const RULES_MAX: usize = 8;
 
 /// The longest life of a grant, in seconds: 30 days.
 const GRANT_SECONDS_MAX: u64 = 30 * 24 * 3600;
@@ -34,6 +38,8 @@ pub(super) fn open(rows: &mut dyn Rows, ctx: &Ctx, command: &OpenAccount) -> Ans
         && (60..=GRANT_SECONDS_MAX).contains(&limits.grant_seconds)
         && limits.per_payment.minor() > 0
         && limits.for_device().is_some()
+        && limits.verification.len() <= RULES_MAX
+        && limits.verification.iter().all(|rule| rule.user <= Verification::Platform.code())
         && limits.verification.is_sorted_by_key(|rule| rule.from_minor);
     if !sane {
         return Err(CoreRefusal::Malformed.into());
@@ -98,6 +104,7 @@ pub(super) fn enrol_authenticator(rows: &mut dyn Rows, ctx: &Ctx, command: &Enro
             counter: known.as_ref().map_or(0, |row| row.counter),
             revoked: false,
             reported_at: known.as_ref().map_or(UnixSeconds(0), |row| row.reported_at),
+            grants_until: known.as_ref().map_or(UnixSeconds(0), |row| row.grants_until),
         },
     };
     code.used_by = Some(command.signing);
@@ -121,6 +128,7 @@ pub(super) fn invite_payee(rows: &mut dyn Rows, ctx: &Ctx, command: &InvitePayee
         valid_seconds: command.valid_seconds,
         loss_minor: 0,
         certificate: None,
+        credits: 0,
     };
     if !(1..=40).contains(&row.name.len()) || row.mcc > 9999 || row.valid_seconds == 0 {
         return Err(CoreRefusal::Malformed.into());
@@ -148,8 +156,9 @@ pub(super) fn enrol_payee(rows: &mut dyn Rows, ctx: &Ctx, command: &EnrolPayee) 
     }
     let mut row = PAYEES.get(rows, &payee).ok_or(Own::PayeeUnknown)?;
     let now = ctx.at.seconds();
-    // A repeat gets the same certificate; one that has ended is made anew for the same key.
-    let standing = row.certificate.clone().filter(|certificate| certificate.exp > now);
+    // A repeat gets the same claims, under the key that signs then; past half of its life a certificate is made anew for the same key.
+    let half = row.valid_seconds.checked_div(2).unwrap_or(0);
+    let standing = row.certificate.clone().filter(|certificate| certificate.exp > now.plus(half));
     let certificate = standing.unwrap_or_else(|| PayeeCertificate {
         exp: now.plus(row.valid_seconds),
         iat: now,
@@ -164,8 +173,7 @@ pub(super) fn enrol_payee(rows: &mut dyn Rows, ctx: &Ctx, command: &EnrolPayee) 
 }
 
 pub(super) fn revoke_authenticator(rows: &mut dyn Rows, command: &RevokeAuthenticator) -> Answer {
-    let mut row = AUTHENTICATORS.get(rows, &command.authenticator).ok_or(CoreRefusal::NotFound)?;
-    row.revoked = true;
-    AUTHENTICATORS.put(rows, &command.authenticator, &row);
+    AUTHENTICATORS.get(rows, &command.authenticator).ok_or(CoreRefusal::NotFound)?;
+    deny(rows, &command.authenticator);
     Ok(Outcome::Done(()))
 }

@@ -2,8 +2,8 @@
 //! credential, no key, no signature that is still to be checked.
 use crate::Refusal;
 use crate::messages::{
-    AccountRef, Audit, AuthenticatorId, Grant, Nonce, PayeeCertificate, PayeeId, PayerId, Reconciled,
-    ReportedObject, VerificationRule,
+    AccountRef, Audit, AuthenticatorId, Grant, Nonce, PayeeCertificate, PayeeId, PayeeNonce, PayerId,
+    Reconciled, ReportedObject, VerificationRule,
 };
 use crate::state::Source;
 use alloc::{string::String, vec::Vec};
@@ -37,6 +37,16 @@ commands! {
         9 v 1 => Reconcile(Reconcile),
         /// Revokes an authenticator: a lost phone.
         10 v 1 => RevokeAuthenticator(RevokeAuthenticator),
+        /// Lets a new key of the server's sign.
+        11 v 1 => RotateServerKey(RotateServerKey),
+        /// Revokes a key of the server's that was rotated out.
+        12 v 1 => RevokeServerKey(RevokeServerKey),
+        /// Says how old a list may be.
+        13 v 1 => SetTrustPolicy(SetTrustPolicy),
+        /// Gives money back.
+        14 v 1 => Refund(Refund),
+        /// Repays a debt.
+        15 v 1 => RepayDebt(RepayDebt),
     }
 }
 
@@ -165,7 +175,7 @@ cbor_map! {
         2 => token: Hash,
         /// Who accepted it.
         3 => payee: PayeeId,
-        /// What it pays.
+        /// What the payee takes: its final amount, at most what the object pays.
         4 => amount: Amount,
         /// When the payee accepted.
         5 => accepted_at: UnixSeconds,
@@ -175,6 +185,8 @@ cbor_map! {
         7 => bytes: Bytes,
         /// H(txn): the challenge that it pays.
         8 => challenge: Hash,
+        /// The payee was online (profile P1).
+        9 => online: bool,
     }
 
     /// A report whose signature was verified.
@@ -197,6 +209,72 @@ cbor_map! {
     pub struct RevokeAuthenticator {
         /// Which.
         1 => authenticator: AuthenticatorId,
+    }
+
+    /// Lets a new key sign. Whoever asks twice for one generation gets one rotation.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct RotateServerKey {
+        /// The key of generation 0, which signs until the first rotation.
+        1 => first: VerifyingKey,
+        /// The new key.
+        2 => key: VerifyingKey,
+        /// Its generation in the vault, above all before.
+        3 => generation: u32,
+        /// How long the key that goes is honoured, in seconds, at most two years of 366 days.
+        4 => overlap_seconds: u64,
+    }
+
+    /// Revokes a key of the server's: it may be in other hands.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct RevokeServerKey {
+        /// Which: not the one that signs now.
+        1 => key: VerifyingKey,
+    }
+
+    /// Says how old a list may be that an offline payee judges by.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct SetTrustPolicy {
+        /// In seconds, 60 to 30 days.
+        1 => age_seconds_max: u64,
+    }
+
+    /// A refund whose signature was verified.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Refund {
+        /// SHA-256 of its payload: also the ids of its transfers.
+        1 => refund: Hash,
+        /// Who gives.
+        2 => payee: PayeeId,
+        /// Its nonce: its id at this payee.
+        3 => nonce: PayeeNonce,
+        /// SHA-256 of the nonce token that was paid with.
+        4 => token: Hash,
+        /// The object.
+        5 => object: Hash,
+        /// How much.
+        6 => amount: Amount,
+    }
+
+    /// Repays a debt out of what the payer has.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct RepayDebt {
+        /// The transfer's id, chosen by the client.
+        1 => transfer: TransferId,
+        /// Whose debt.
+        2 => payer: PayerId,
+        /// How much, at most what is owed.
+        3 => amount: Amount,
+    }
+
+    /// A refund that was made.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct RefundedOutcome {
+        /// The object.
+        1 => object: Hash,
+        /// What was given back now.
+        2 => amount: Amount,
+        /// What was given back in all, in minor units.
+        3 => refunded_minor: u64,
     }
 
     /// What the sealing of an enrolment needs.
@@ -244,5 +322,7 @@ cbor_enum! {
         5 => Settled(SettledOutcome),
         /// To be signed.
         6 => Reconciled(Reconciled),
+        /// Given back, now or before.
+        7 => Refunded(RefundedOutcome),
     }
 }

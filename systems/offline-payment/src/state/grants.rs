@@ -1,8 +1,11 @@
 //! Granting nonces: each grant reserves exactly its limit (rule R1), all of a request or none.
 use super::commands::{GrantNonces, Outcome, TokenFacts};
 use super::money::{self, House, payer_account};
-use super::tables::{AUTHENTICATORS, AuthenticatorRow, GRANTS, GrantRow, NONCES, PAYERS, PayerRow, UNSPENT};
-use crate::messages::{AuthenticatorId, Grant, GrantBody, SETTLEMENT_WINDOW_SECONDS};
+use super::tables::{
+    AUTHENTICATORS, AuthenticatorRow, GRANTS, GrantRow, NONCES, PAYERS, PayerRow, RESERVED, UNSPENT,
+};
+use super::trust::trust;
+use crate::messages::{AuthenticatorId, Grant, GrantBody, PayerId};
 use crate::{OfflinePaymentRefusal as Own, Refusal};
 use alloc::vec::Vec;
 use symbolon_journal::{Transfer, TransferId};
@@ -13,8 +16,8 @@ use symbolon_types::{CoreRefusal, Hash};
 /// The policy under which grants are made today.
 const POLICY: u32 = 1;
 
-/// The deny list's epoch; there is no deny list yet, so it is the first.
-const EPOCH: u32 = 0;
+/// Rows of released reservations that one grant sweeps: more than it adds.
+const SWEPT_MAX: usize = 64;
 
 pub(super) fn grant_nonces(
     rows: &mut dyn Rows,
@@ -30,7 +33,10 @@ pub(super) fn grant_nonces(
         command.tokens.iter().filter(|facts| GRANTS.get(rows, &facts.token).is_none()).collect();
     check_fresh(rows, ctx, &device, &fresh)?;
     let ended = check_room(rows, ctx, command, &payer, fresh.len())?;
-    let made: Vec<GrantRow> = fresh.iter().map(|facts| row(ctx, command, &device, &payer, facts)).collect();
+    let made: Vec<GrantRow> = fresh
+        .iter()
+        .map(|facts| row(ctx, trust(rows).epoch, &device, &payer, command.authenticator, facts))
+        .collect();
     let chain: Vec<Transfer> = made.iter().map(reserve).collect();
     money::execute(rows, ctx, &chain)?;
     ended.iter().for_each(|key| UNSPENT.delete(rows, key));
@@ -38,8 +44,11 @@ pub(super) fn grant_nonces(
         NONCES.put(rows, &facts.nonce, &facts.token);
         GRANTS.put(rows, &facts.token, row);
         UNSPENT.put(rows, &(command.authenticator, facts.token), &row.grant.exp);
+        RESERVED.put(rows, &reserved_key(row), &());
         device.sequence = facts.sequence;
+        device.grants_until = device.grants_until.max(row.grant.exp);
     }
+    sweep_released(rows, ctx, &device.payer);
     AUTHENTICATORS.put(rows, &command.authenticator, &device);
     let granted: Vec<Grant> = command
         .tokens
@@ -95,9 +104,10 @@ fn check_room(
 
 fn row(
     ctx: &Ctx,
-    command: &GrantNonces,
+    epoch: u32,
     device: &AuthenticatorRow,
     payer: &PayerRow,
+    authenticator: AuthenticatorId,
     facts: &TokenFacts,
 ) -> GrantRow {
     let now = ctx.at.seconds();
@@ -110,12 +120,12 @@ fn row(
             account: facts.account,
             limit: payer.limits.per_payment,
             policy: POLICY,
-            epoch: EPOCH,
+            epoch,
             verification: payer.limits.verification.clone(),
         },
     };
     GrantRow {
-        authenticator: command.authenticator,
+        authenticator,
         payer: device.payer,
         grant,
         reservation: reservation(facts.token),
@@ -132,10 +142,25 @@ fn reservation(token: Hash) -> TransferId {
     TransferId(id)
 }
 
+/// The place of its reservation among those of the payer.
+pub(super) fn reserved_key(row: &GrantRow) -> (PayerId, u64, Hash) {
+    (row.payer, row.released_at().0, row.grant.body.token)
+}
+
+/// Forgets the dates that have passed; the journal released what they stood for.
+fn sweep_released(rows: &mut dyn Rows, ctx: &Ctx, payer: &PayerId) {
+    let now = ctx.at.seconds().0;
+    for (key, ()) in RESERVED.scan(rows, payer, None, SWEPT_MAX) {
+        if key.1 <= now {
+            RESERVED.delete(rows, &key);
+        }
+    }
+}
+
 /// Holds the grant's limit until its settlement window ends (rule R2).
 fn reserve(row: &GrantRow) -> Transfer {
     let limit = row.grant.body.limit;
-    let until = row.grant.exp.plus(SETTLEMENT_WINDOW_SECONDS).ms();
+    let until = row.released_at().ms();
     let clearing = House::Clearing.account(limit.currency());
     Transfer::pending(
         row.reservation,

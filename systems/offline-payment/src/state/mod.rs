@@ -21,15 +21,22 @@ mod commands;
 mod grants;
 mod money;
 mod reconcile;
+mod refund;
 mod settle;
 mod tables;
+mod trust;
 
 pub use audit::{OfflineAudit, OfflineDamage, audit};
 pub use commands::*;
-pub use money::{PayerBalance, payee_credited, payer_balance};
+pub use money::{PayerBalance, RELEASES_MAX, payee_credited, payer_balance};
 pub use tables::{
-    AuthenticatorRow, Evidence, GrantRow, PayeeRow, PayerRow, Source, TABLES, authenticator,
+    AuthenticatorRow, Evidence, GrantRow, PayeeRow, PayerRow, RefundRow, Source, TABLES, authenticator,
     authenticators_of, code_known, evidence, evidences, grant, payee, payer, settlement,
+};
+
+pub(crate) use tables::credit;
+pub use trust::{
+    OVERLAP_SECONDS_MAX, Rotation, TrustRow, denied, listed_keys, rotations, server_keys, trust,
 };
 
 use crate::Refusal;
@@ -55,6 +62,11 @@ impl System for OfflinePayment {
             Command::Settle(command) => settle::settle(rows, ctx, &command),
             Command::Reconcile(command) => reconcile::reconcile(rows, ctx, &command),
             Command::RevokeAuthenticator(command) => accounts::revoke_authenticator(rows, &command),
+            Command::RotateServerKey(command) => trust::rotate(rows, ctx, &command),
+            Command::RevokeServerKey(command) => trust::revoke_key(rows, &command),
+            Command::SetTrustPolicy(command) => trust::set_policy(rows, &command),
+            Command::Refund(command) => refund::refund(rows, ctx, &command),
+            Command::RepayDebt(command) => refund::repay(rows, ctx, &command),
         };
         outcome.unwrap_or_else(|refusal: Refusal| Outcome::Refused(refusal))
     }

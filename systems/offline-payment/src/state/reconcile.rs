@@ -1,7 +1,7 @@
 //! An authenticator online again: what it emitted is put on record; it is told the time and its limits. Its word releases no money (R2).
 use super::commands::{Outcome, Reconcile};
-use super::settle::revoke;
 use super::tables::{AUTHENTICATORS, GRANTS, GrantRow, PAYERS, UNSPENT};
+use super::trust::deny;
 use crate::messages::{AuthenticatorId, Reconciled, ReconciledBody, ReportedObject};
 use crate::{OfflinePaymentRefusal as Own, Refusal};
 use alloc::vec::Vec;
@@ -18,8 +18,7 @@ pub(super) fn reconcile(rows: &mut dyn Rows, ctx: &Ctx, command: &Reconcile) -> 
         if command.reported_at <= device.reported_at {
             return Err(CoreRefusal::Expired.into());
         }
-        device.revoked = true;
-        AUTHENTICATORS.put(rows, &command.authenticator, &device);
+        deny(rows, &command.authenticator);
         return Err(Own::Revoked.into());
     }
     let mut known: Vec<(ReportedObject, GrantRow)> = Vec::new();
@@ -36,7 +35,7 @@ pub(super) fn reconcile(rows: &mut dyn Rows, ctx: &Ctx, command: &Reconcile) -> 
     // An object of its own that contradicts what was settled: two machines hold one key.
     for (reported, grant) in &known {
         if [grant.spent_by, grant.reported].iter().flatten().any(|object| *object != reported.object) {
-            revoke(rows, grant);
+            deny(rows, &grant.authenticator);
             return Err(Own::Revoked.into());
         }
     }

@@ -5,16 +5,22 @@
 //!                                       └ another ─────► evidence, DUPLICATE
 //!          ─► in time? ─ no ─► SETTLED_LATE
 //!          ─► challenge credited before, with another nonce ─► DUPLICATE
-//!          ─► grant unspent ──► posted from its reservation
-//!          └► grant spent by another object ──► evidence, authenticator revoked ─► inside the payee's cap: posted from offline_loss
+//!          ─► grant unspent ──► the final amount posted from its reservation, the rest of it released
+//!          └► grant spent by another object ──► evidence, authenticator revoked ─► payee was online (P1): NONCE_SPENT
+//!                                                                               ├► inside the payee's cap: posted from offline_loss
 //!                                                                               └► else OUTSIDE_CAP
 //! ```
+//! A device that is denied meanwhile changes nothing here. A payee that was offline judged by its own list, which by its age could not yet name
+//! the device; which list that was cannot be proved afterwards, so no honest payee is refused for one that it could not have had. What bounds
+//! the issuer's loss is R4 as it stands: one reservation a grant, and the cap of each payee.
 use super::commands::{Outcome, Settle, SettledOutcome};
+use super::grants::reserved_key;
 use super::money;
 use super::tables::{
-    AUTHENTICATORS, CHALLENGES, EVIDENCE, Evidence, GRANTS, GrantRow, PAYEES, PAYERS, PayeeRow, SETTLEMENTS,
-    SettlementRow, Source, UNSPENT,
+    CHALLENGES, EVIDENCE, Evidence, GRANTS, GrantRow, PAYEES, PAYERS, PayeeRow, RESERVED, SETTLEMENTS,
+    STATEMENTS, SettlementRow, Source, UNSPENT,
 };
+use super::trust::deny;
 use crate::messages::{SETTLEMENT_WINDOW_SECONDS, SKEW_SECONDS};
 use crate::{OfflinePaymentRefusal as Own, Refusal};
 use alloc::vec::Vec;
@@ -38,7 +44,7 @@ pub(super) fn settle(rows: &mut dyn Rows, ctx: &Ctx, command: &Settle) -> Result
         return Err(Own::PayeeDuplicate.into());
     }
     match grant.spent_by {
-        None => first(rows, ctx, grant, command),
+        None => first(rows, ctx, grant, payee, command),
         Some(_) => later(rows, ctx, &grant, payee, command),
     }
 }
@@ -50,20 +56,29 @@ fn check_time(ctx: &Ctx, grant: &GrantRow, command: &Settle) -> Result<(), Refus
     let while_valid = accepted >= iat && accepted <= exp.plus(SKEW_SECONDS);
     let not_ahead = accepted <= ctx.at.seconds().plus(SKEW_SECONDS);
     let uploaded = ctx.at < exp.plus(SETTLEMENT_WINDOW_SECONDS).ms();
-    if while_valid && not_ahead && uploaded { Ok(()) } else { Err(Own::SettledLate.into()) }
+    // Profile P1: the payee asks while it is waiting, so what it accepted long ago was not accepted online.
+    let at_once = !command.online || ctx.at.seconds() <= accepted.plus(SKEW_SECONDS);
+    if while_valid && not_ahead && uploaded && at_once { Ok(()) } else { Err(Own::SettledLate.into()) }
 }
 
-fn first(rows: &mut dyn Rows, ctx: &Ctx, mut grant: GrantRow, command: &Settle) -> Result<Outcome, Refusal> {
+fn first(
+    rows: &mut dyn Rows,
+    ctx: &Ctx,
+    mut grant: GrantRow,
+    payee: PayeeRow,
+    command: &Settle,
+) -> Result<Outcome, Refusal> {
     let chain = money::from_reservation(grant.reservation, &command.payee, command.amount, command.object);
     money::execute(rows, ctx, &chain)?;
     UNSPENT.delete(rows, &(grant.authenticator, command.token));
+    RESERVED.delete(rows, &reserved_key(&grant));
     grant.spent_by = Some(command.object);
     grant.first_payee = Some(command.payee);
     GRANTS.put(rows, &command.token, &grant);
     if grant.reported.is_some_and(|reported| reported != command.object) {
-        revoke(rows, &grant);
+        deny(rows, &grant.authenticator);
     }
-    Ok(credited(rows, command, Source::Reservation))
+    Ok(credited(rows, ctx, payee, command, Source::Reservation))
 }
 
 fn later(
@@ -74,6 +89,9 @@ fn later(
     command: &Settle,
 ) -> Result<Outcome, Refusal> {
     convict(rows, grant, command);
+    if command.online {
+        return Err(Own::NonceSpent.into());
+    }
     let made_good = payee.loss_minor.checked_add(command.amount.minor()).ok_or(Own::OutsideCap)?;
     if command.amount.currency() != payee.cap.currency() || made_good > payee.cap.minor() {
         return Err(Own::OutsideCap.into());
@@ -81,14 +99,29 @@ fn later(
     let payer = PAYERS.get(rows, &grant.payer).ok_or(Own::AccountUnknown)?;
     money::execute(rows, ctx, &money::from_loss(&payer, &command.payee, command.amount, command.object))?;
     payee.loss_minor = made_good;
-    PAYEES.put(rows, &command.payee, &payee);
-    Ok(credited(rows, command, Source::Loss))
+    Ok(credited(rows, ctx, payee, command, Source::Loss))
 }
 
-fn credited(rows: &mut dyn Rows, command: &Settle, source: Source) -> Outcome {
+/// Puts a credit on record, as the payee's next entry.
+fn credited(
+    rows: &mut dyn Rows,
+    ctx: &Ctx,
+    mut payee: PayeeRow,
+    command: &Settle,
+    source: Source,
+) -> Outcome {
+    payee.credits = payee.credits.saturating_add(1);
     let outcome = SettledOutcome { object: command.object, amount: command.amount, source };
-    let row = SettlementRow { outcome, bytes: command.bytes.clone() };
+    let row = SettlementRow {
+        outcome,
+        bytes: command.bytes.clone(),
+        settled_at: ctx.at.seconds(),
+        number: payee.credits,
+        refunded_minor: 0,
+    };
     SETTLEMENTS.put(rows, &(command.token, command.payee), &row);
+    STATEMENTS.put(rows, &(command.payee, payee.credits), &command.token);
+    PAYEES.put(rows, &command.payee, &payee);
     CHALLENGES.put(rows, &(command.payee, command.challenge), &command.object);
     Outcome::Settled(outcome)
 }
@@ -109,12 +142,5 @@ fn convict(rows: &mut dyn Rows, grant: &GrantRow, command: &Settle) {
         evidence.later.push(command.object);
     }
     EVIDENCE.put(rows, &command.token, &evidence);
-    revoke(rows, grant);
-}
-
-pub(super) fn revoke(rows: &mut dyn Rows, grant: &GrantRow) {
-    if let Some(mut device) = AUTHENTICATORS.get(rows, &grant.authenticator) {
-        device.revoked = true;
-        AUTHENTICATORS.put(rows, &grant.authenticator, &device);
-    }
+    deny(rows, &grant.authenticator);
 }

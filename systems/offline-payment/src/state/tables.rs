@@ -1,6 +1,9 @@
-//! The tables of system 01 (numbers 101 to 111) and how they are read from outside.
-use crate::messages::{AuthenticatorId, DeviceLimits, Grant, Nonce, PayeeCertificate, PayeeId, PayerId};
-use crate::state::{AccountLimits, SettledOutcome};
+//! The tables of system 01 (numbers 101 to 118) and how they are read from outside.
+use super::trust::{Rotation, TrustRow};
+use crate::messages::{
+    AuthenticatorId, DeviceLimits, Grant, Nonce, PayeeCertificate, PayeeId, PayeeNonce, PayerId, ServerKey,
+};
+use crate::state::{AccountLimits, RefundedOutcome, SettledOutcome};
 use alloc::{string::String, vec::Vec};
 use symbolon_journal::{AccountId, TransferId};
 use symbolon_keys::{KemPublic, VerifyingKey};
@@ -25,9 +28,23 @@ pub(super) const AUTHENTICATORS_OF: Table<(PayerId, AuthenticatorId), ()> =
     Table::new(110, "offline-payment.authenticators-of");
 pub(super) const UNSPENT: Table<(AuthenticatorId, Hash), UnixSeconds> =
     Table::new(109, "offline-payment.unspent");
+/// What counts now; no row before the first change.
+pub(super) const TRUST: Table<(), TrustRow> = Table::new(112, "offline-payment.trust");
+/// Every key that the server ever had, by generation; no row before the first rotation.
+pub(super) const SERVER_KEYS: Table<u32, ServerKey> = Table::new(113, "offline-payment.server-keys");
+/// By the generation that came.
+pub(super) const ROTATIONS: Table<u32, Rotation> = Table::new(114, "offline-payment.rotations");
+/// By the last second in which it is listed: those that still are lie together.
+pub(super) const DENIED: Table<(u64, AuthenticatorId), ()> = Table::new(115, "offline-payment.denied");
+pub(super) const REFUNDS: Table<(PayeeId, PayeeNonce), RefundRow> =
+    Table::new(116, "offline-payment.refunds");
+/// A payee's credits in their order, from 1: the token of each.
+pub(super) const STATEMENTS: Table<(PayeeId, u64), Hash> = Table::new(117, "offline-payment.statements");
+/// A payer's reservations by the second that releases them; rows of those that were released are swept at the next grant.
+pub(super) const RESERVED: Table<(PayerId, u64, Hash), ()> = Table::new(118, "offline-payment.reserved");
 
 /// The tables of this system, (number, name).
-pub const TABLES: [(u16, &str); 11] = [
+pub const TABLES: [(u16, &str); 18] = [
     (PAYERS.id(), PAYERS.name()),
     (CODES.id(), CODES.name()),
     (AUTHENTICATORS.id(), AUTHENTICATORS.name()),
@@ -39,6 +56,13 @@ pub const TABLES: [(u16, &str); 11] = [
     (UNSPENT.id(), UNSPENT.name()),
     (AUTHENTICATORS_OF.id(), AUTHENTICATORS_OF.name()),
     (CHALLENGES.id(), CHALLENGES.name()),
+    (TRUST.id(), TRUST.name()),
+    (SERVER_KEYS.id(), SERVER_KEYS.name()),
+    (ROTATIONS.id(), ROTATIONS.name()),
+    (DENIED.id(), DENIED.name()),
+    (REFUNDS.id(), REFUNDS.name()),
+    (STATEMENTS.id(), STATEMENTS.name()),
+    (RESERVED.id(), RESERVED.name()),
 ];
 
 /// From where a payee was credited (rule R4).
@@ -108,6 +132,8 @@ cbor_map! {
         8 => revoked: bool,
         /// When it reported last, by its own time; 0 before the first report.
         9 => reported_at: UnixSeconds,
+        /// The latest end of its grants; 0 before the first.
+        10 => grants_until: UnixSeconds,
     }
 
     /// A payee.
@@ -121,10 +147,12 @@ cbor_map! {
         3 => cap: Amount,
         /// How long a certificate lives, in seconds.
         4 => valid_seconds: u64,
-        /// Made good so far, in minor units.
+        /// Made good so far and not given back, in minor units.
         5 => loss_minor: u64,
         /// Its certificate's claims, once enrolled.
         6 => certificate: Option<PayeeCertificate>,
+        /// How often it was credited: the number of its last entry.
+        7 => credits: u64,
     }
 
     /// A grant.
@@ -153,6 +181,25 @@ cbor_map! {
         1 => outcome: SettledOutcome,
         /// The object.
         2 => bytes: Bytes,
+        /// When it was credited.
+        3 => settled_at: UnixSeconds,
+        /// Its number among the payee's credits, from 1.
+        4 => number: u64,
+        /// Given back since, in minor units.
+        5 => refunded_minor: u64,
+    }
+
+    /// A refund.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct RefundRow {
+        /// SHA-256 of its payload.
+        1 => refund: Hash,
+        /// SHA-256 of the nonce token that was paid with.
+        2 => token: Hash,
+        /// What it was answered.
+        3 => outcome: RefundedOutcome,
+        /// How much of it went back to `offline_loss`, and so off the payer's debt, in minor units.
+        4 => set_off_minor: u64,
     }
 
     /// Two objects of one nonce (rule R5): anyone who has the server's key can check them. They name a device key, not a person.
@@ -164,6 +211,14 @@ cbor_map! {
         2 => second: Bytes,
         /// The ids of the objects of this nonce that arrived after the first, each once, at most 32.
         3 => later: Vec<Hash>,
+    }
+}
+
+impl GrantRow {
+    /// The second in which what is left of its reservation is released (rule R2).
+    #[must_use]
+    pub fn released_at(&self) -> UnixSeconds {
+        self.grant.exp.plus(crate::messages::SETTLEMENT_WINDOW_SECONDS)
     }
 }
 
@@ -215,6 +270,12 @@ pub fn code_known(rows: &dyn Rows, code: &Hash) -> bool {
 #[must_use]
 pub fn grant(rows: &dyn Rows, token: &Hash) -> Option<GrantRow> {
     GRANTS.get(rows, token)
+}
+
+/// The payee's credit with this number.
+pub(crate) fn credit(rows: &dyn Rows, payee: &PayeeId, number: u64) -> Option<SettlementRow> {
+    let token = STATEMENTS.get(rows, &(*payee, number))?;
+    SETTLEMENTS.get(rows, &(token, *payee))
 }
 
 /// How an object of this nonce was settled for this payee.

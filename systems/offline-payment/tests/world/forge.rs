@@ -21,11 +21,11 @@ pub fn aad(crypto: &dyn Crypto, transaction: Hash, second: &[u8]) -> Vec<u8> {
     aad
 }
 
-/// A PIN as it travels: kind, length, digits, zeros up to 64 bytes.
+/// A PIN as it travels: kind, length, digits, zeros up to 256 bytes.
 pub fn padded_pin(digits: &str) -> Vec<u8> {
     let mut plain = vec![1, u8::try_from(digits.len()).unwrap()];
     plain.extend(digits.bytes());
-    plain.resize(64, 0);
+    plain.resize(256, 0);
     plain
 }
 

@@ -1,6 +1,7 @@
 //! The issuer's vault in memory.
 use symbolon_keys::{
-    Crypto, CryptoError, HashAlgorithm, KemKey, KemPublic, Signer, SigningKey, VerifyingKey, derive32,
+    Crypto, CryptoError, HashAlgorithm, KemKey, KemPublic, LocalSigner, Signer, SigningKey, VerifyingKey,
+    derive32,
 };
 use symbolon_offline_payment::messages::{AuthenticatorId, SealedBox};
 use symbolon_offline_payment::server::IssuerKeys;
@@ -9,7 +10,10 @@ use symbolon_types::Secret;
 
 pub struct Issuer {
     crypto: &'static dyn Crypto,
+    /// The key that signs now.
     pub signing: SigningKey,
+    /// All keys that ever signed, by generation.
+    pub generations: Vec<SigningKey>,
     pub kem: KemKey,
     root: [u8; 32],
 }
@@ -17,7 +21,8 @@ pub struct Issuer {
 impl Issuer {
     pub fn new(crypto: &'static dyn Crypto) -> Self {
         let signing = SigningKey::from_seed(Secret::new([1; 32]));
-        Self { crypto, signing, kem: KemKey::from_private(Secret::new([2; 32])), root: [3; 32] }
+        let generations = vec![signing.clone()];
+        Self { crypto, signing, generations, kem: KemKey::from_private(Secret::new([2; 32])), root: [3; 32] }
     }
 
     /// The account key of an authenticator.
@@ -38,6 +43,11 @@ impl Signer for Issuer {
 impl IssuerKeys for Issuer {
     fn signer(&self) -> &dyn Signer {
         self
+    }
+
+    fn of_generation(&self, generation: u32) -> Option<Box<dyn Signer + '_>> {
+        let known = self.generations.get(usize::try_from(generation).ok()?)?;
+        Some(Box::new(LocalSigner { crypto: self.crypto, key: known }))
     }
 
     fn issuer(&self) -> KemPublic {

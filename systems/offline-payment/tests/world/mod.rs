@@ -8,12 +8,15 @@
 //! **Invariant:** after every command both audits hold, of the system and of the journal.
 #![allow(dead_code, unused_imports, reason = "every test file is a crate of its own and uses a part of this")]
 pub mod forge;
+pub mod hand;
 mod issuer;
 mod phone;
+mod platform;
 mod shop;
 
 pub use issuer::Issuer;
 pub use phone::{Phone, offline};
+pub use platform::Platform;
 pub use shop::Shop;
 
 use std::cell::Cell;
@@ -24,11 +27,11 @@ use symbolon_keys::{
     VerifyingKey,
 };
 use symbolon_offline_payment::authenticator::Credential;
-use symbolon_offline_payment::messages::{PayeeId, PayerId, SealedBox, VerificationRule};
+use symbolon_offline_payment::messages::{PayeeId, PayerId, SealedBox, TrustUpdate, VerificationRule};
 use symbolon_offline_payment::server::{Edge, IssuerKeys};
 use symbolon_offline_payment::state::{
     self, AccountLimits, Command, Fund, InviteAuthenticator, InvitePayee, OfflinePayment, OpenAccount,
-    Outcome, SettledOutcome,
+    Outcome, RotateServerKey, SettledOutcome,
 };
 use symbolon_offline_payment::{OfflinePaymentRefusal, Refusal};
 use symbolon_state::{Ctx, MemoryRows, System};
@@ -222,6 +225,18 @@ impl World {
         (world, phone)
     }
 
+    /// As [`World::ready`], where the grants ask for more the dearer it is: nothing, a PIN from 500, a passphrase from 2000, the platform from 4000.
+    pub fn tiered(crypto: &'static dyn Crypto, nonces: u32) -> (Self, Phone) {
+        let mut world = Self::new(crypto);
+        let rule = |from_minor, user| VerificationRule { from_minor, user, otp: false };
+        let verification = vec![rule(0, 0), rule(500, 1), rule(2000, 2), rule(4000, 3)];
+        world.open_payer(PAYER, AccountLimits { verification, ..limits() }, eur(50_000));
+        let mut phone = Phone::new(&world, 1);
+        phone.enrol(&mut world, PAYER, PIN);
+        phone.prefetch(&mut world, nonces);
+        (world, phone)
+    }
+
     pub fn server(&self) -> VerifyingKey {
         self.issuer.signing.verifying(self.crypto)
     }
@@ -313,6 +328,22 @@ impl World {
         }));
         let key = SigningKey::from_seed(self.nature.seed());
         Shop::enrol(self, payee, key, code)
+    }
+
+    /// The server's word on its keys and on denied devices, as of now.
+    pub fn trust_update(&self) -> TrustUpdate {
+        self.edge().trust_update(&self.rows, self.nature.now()).unwrap()
+    }
+
+    /// A new key signs from now on; the one before is honoured for so many seconds.
+    pub fn rotate(&mut self, overlap_seconds: u64) {
+        let first = self.issuer.generations[0].verifying(self.crypto);
+        let coming = SigningKey::from_seed(self.nature.seed());
+        let generation = u32::try_from(self.issuer.generations.len()).unwrap();
+        let key = coming.verifying(self.crypto);
+        self.issuer.generations.push(coming.clone());
+        self.done(Command::RotateServerKey(RotateServerKey { first, key, generation, overlap_seconds }));
+        self.issuer.signing = coming;
     }
 
     /// What the server answers to an uploaded settlement.

@@ -5,13 +5,14 @@ use symbolon_keys::{Aead, Crypto, KemKey, SigningKey, VerifyingKey, derive32};
 use symbolon_offline_payment::authenticator::{Authenticator, Credential, Env};
 use symbolon_offline_payment::messages::{
     ApplicationId, AuthenticatorId, PayerId, Preview, RefusedReply, Reply, Request, SealedCredential,
-    SecondNonceRequest, Status,
+    SecondNonceRequest, Status, TrustUpdate,
 };
 use symbolon_offline_payment::payment_application::{self as application, ApplicationState};
 use symbolon_offline_payment::secure_application::{
     AwaitCredential, AwaitObject, LastCall, Offline, Payment, Wallet, first_credential, lost_network,
 };
 use symbolon_offline_payment::state::Outcome;
+use symbolon_offline_payment::trust::Trust;
 use symbolon_offline_payment::{OfflinePaymentRefusal as Own, Refusal};
 use symbolon_state::fake::{FakeCounter, FakeFlash, Power};
 use symbolon_state::{Counter, Records};
@@ -23,6 +24,8 @@ pub struct Phone {
     pub crypto: &'static dyn Crypto,
     pub nature: Nature,
     pub server: VerifyingKey,
+    /// What the secure application believes of the server.
+    pub known: Trust,
     pub power: Power,
     pub flash: FakeFlash,
     pub counter: FakeCounter,
@@ -61,6 +64,7 @@ impl Phone {
             crypto: world.crypto,
             nature: world.nature.clone(),
             server: world.server(),
+            known: Trust::pinned(world.server()),
             flash: FakeFlash::new(&power),
             counter: FakeCounter::new(&power),
             power,
@@ -87,6 +91,7 @@ impl Phone {
             crypto: self.crypto,
             nature: self.nature.clone(),
             server: self.server,
+            known: self.known.clone(),
             power,
             flash,
             counter,
@@ -198,6 +203,22 @@ impl Phone {
         self.done(Request::PairSecureApplication(key)).unwrap();
     }
 
+    /// What it believes of the server.
+    pub fn trust(&self) -> Trust {
+        self.known.clone()
+    }
+
+    /// Fetches the server's word on its keys, brings it to the authenticator, list after list, and takes it in. A rotation that is not for it is
+    /// passed over, as a phone does.
+    pub fn hear(&mut self, update: &TrustUpdate) -> Result<(), Refusal> {
+        for rotation in &update.rotations {
+            let _ = self.done(Request::Trust(rotation.clone()));
+        }
+        self.done(Request::Trust(update.list.clone()))?;
+        (self.known, _) = self.known.clone().updated(self.crypto, update)?;
+        Ok(())
+    }
+
     /// The server's enrolment for a request with this code.
     pub fn enrolment(&mut self, world: &mut World, code: [u8; 16]) -> Result<Bytes, Refusal> {
         let request = self.message(Request::BeginEnrolment(code)).map_err(|refused| refused.refusal)?;
@@ -250,7 +271,7 @@ impl Phone {
         if count > 0 {
             let tokens = self.tokens(count).unwrap();
             let grants = world.grant(&tokens).unwrap();
-            self.wallet = self.wallet.clone().add(self.crypto, &self.server, &tokens, &grants).unwrap();
+            self.wallet = self.wallet.clone().add(self.crypto, &self.trust(), &tokens, &grants).unwrap();
         }
     }
 
@@ -286,12 +307,13 @@ impl Phone {
     ) -> SecondNonceRequest {
         let token = offer.token(self.crypto);
         let (application, random) = (self.application.application, self.nature.random16());
-        SecondNonceRequest { token, challenge: challenge.clone(), application, random, otp }
+        let (challenge, tip_minor) = (challenge.clone(), offer.tip_minor());
+        SecondNonceRequest { token, challenge, application, random, otp, tip_minor }
     }
 
     /// The second nonce for an offer, with a password of the payment application.
     pub fn second(&mut self, offer: &AwaitCredential, challenge: &Bytes) -> Result<Bytes, Refusal> {
-        let otp = self.otp(offer.preview().transaction);
+        let otp = self.otp(offer.agreed(self.crypto));
         let request = self.second_request(offer, challenge, otp);
         self.message(Request::SecondNonce(request)).map_err(|refused| refused.refusal)
     }
@@ -326,11 +348,85 @@ impl Phone {
         Ok(self.seal(offer, digits))
     }
 
+    /// An offer with a tip, and with a second nonce where the grant asks for one.
+    pub fn offer_tip(
+        &mut self,
+        challenge: &Bytes,
+        tip_minor: Option<u64>,
+    ) -> Result<AwaitCredential, Refusal> {
+        let preview = self.preview(challenge)?;
+        let (wallet, offer) = self.wallet.clone().offer_with_tip(preview, challenge.clone(), tip_minor)?;
+        self.wallet = wallet;
+        if !offer.needs_otp() {
+            return Ok(offer);
+        }
+        let second = self.second(&offer, challenge)?;
+        Ok(offer.with_second(second))
+    }
+
+    /// A payment with this tip and PIN.
+    pub fn pay_tip(
+        &mut self,
+        challenge: &Bytes,
+        tip_minor: Option<u64>,
+        digits: &str,
+    ) -> Result<Payment, Refusal> {
+        let offer = self.offer_tip(challenge, tip_minor)?;
+        let (waiting, sealed) = self.seal(offer, digits);
+        let object = self.authorise(&sealed).map_err(|refused| refused.refusal)?;
+        waiting.received(self.crypto, &self.trust(), object)
+    }
+
+    /// A payment without a credential.
+    pub fn pay_unverified(&mut self, challenge: &Bytes) -> Result<Payment, Refusal> {
+        let (waiting, sealed) = self.offer_tip(challenge, None)?.unverified(self.crypto, offline())?;
+        let object = self.authorise(&sealed).map_err(|refused| refused.refusal)?;
+        waiting.received(self.crypto, &self.trust(), object)
+    }
+
     /// From a challenge to a payment in hand.
     pub fn pay(&mut self, challenge: &Bytes, digits: &str) -> Result<Payment, Refusal> {
         let (waiting, sealed) = self.sealed(challenge, digits)?;
         let object = self.authorise(&sealed).map_err(|refused| refused.refusal)?;
-        waiting.received(self.crypto, &self.server, object)
+        waiting.received(self.crypto, &self.trust(), object)
+    }
+
+    /// What a platform's key must sign for a credential that is set now.
+    pub fn set_question(&mut self) -> Hash {
+        let status = self.status();
+        symbolon_offline_payment::secure_application::set_question(self.crypto, &status).unwrap()
+    }
+
+    /// The message that sets `new` under `shown`, by the status of now.
+    pub fn setting(&mut self, shown: &Credential, new: &Credential) -> Request {
+        let (status, seed) = (self.status(), self.nature.seed());
+        let message = symbolon_offline_payment::secure_application::set_credential(
+            self.crypto,
+            &status,
+            shown,
+            new,
+            &self.sender,
+            &seed,
+        );
+        Request::SetCredential(message.unwrap())
+    }
+
+    pub fn set(&mut self, shown: &Credential, new: &Credential) -> Result<(), Refusal> {
+        let setting = self.setting(shown, new);
+        self.done(setting)
+    }
+
+    /// A payment with whatever credential this makes of the offer.
+    pub fn pay_with(
+        &mut self,
+        challenge: &Bytes,
+        credential: impl FnOnce(&AwaitCredential) -> Credential,
+    ) -> Result<Payment, RefusedReply> {
+        let offer = self.offer(challenge).unwrap();
+        let credential = credential(&offer);
+        let (waiting, sealed) = self.seal_with(offer, credential);
+        let object = self.authorise(&sealed)?;
+        Ok(waiting.received(self.crypto, &self.trust(), object).unwrap())
     }
 
     /// Reports, and hands the server's answer in.

@@ -2,8 +2,8 @@
 use super::World;
 use symbolon_keys::{Crypto, SigningKey};
 use symbolon_offline_payment::Refusal;
-use symbolon_offline_payment::messages::{PayeeId, PayeeNonce};
-use symbolon_offline_payment::payee::{Payee, PayeeState};
+use symbolon_offline_payment::messages::{PayeeId, PayeeNonce, TrustUpdate};
+use symbolon_offline_payment::payee::{Asked, Payee, PayeeState};
 use symbolon_offline_payment::state::Outcome;
 use symbolon_types::{Amount, UnixSeconds};
 use symbolon_wire::cbor::{Bytes, to_vec};
@@ -27,12 +27,26 @@ impl Shop {
             panic!("the payee was refused")
         };
         let certificate = world.edge().seal_certificate(&certificate).unwrap();
-        let state = Payee { crypto: world.crypto, key: &key }.enrolled(world.server(), certificate).unwrap();
+        let (payee, update) = (Payee { crypto: world.crypto, key: &key }, world.trust_update());
+        let state = payee.enrolled_hearing(world.server(), &update, certificate).unwrap();
         Self { crypto: world.crypto, nature: world.nature.clone(), id, key, code, state }
     }
 
     pub fn payee(&self) -> Payee<'_> {
         Payee { crypto: self.crypto, key: &self.key }
+    }
+
+    /// Fetches the server's word on its keys and on denied devices.
+    pub fn hear(&mut self, update: &TrustUpdate) -> Result<(), Refusal> {
+        self.state = self.payee().hear(self.state.clone(), update)?;
+        Ok(())
+    }
+
+    pub fn ask(&mut self, asked: &Asked) -> Result<Bytes, Refusal> {
+        let (nonce, now) = (PayeeNonce(self.nature.random16()), self.nature.now());
+        let (state, challenge) = self.payee().ask(self.state.clone(), asked, nonce, Some(now))?;
+        self.state = state;
+        Ok(challenge)
     }
 
     pub fn charge(&mut self, amount: Amount) -> Bytes {

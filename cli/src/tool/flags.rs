@@ -1,0 +1,121 @@
+//! The flags of the calculator: read once, taken by name and type, and what nobody took is a mistake.
+//!
+//! **Invariant:** an error names a flag, never its value: any of them may hold a key.
+use crate::{args, report::Failure};
+use std::collections::{BTreeMap, VecDeque};
+use symbolon_types::Secret;
+
+/// Words, and flags with their values.
+pub struct Flags {
+    words: VecDeque<String>,
+    values: BTreeMap<String, Secret<String>>,
+}
+
+/// Names are case-blind, and `-` is `_`.
+pub fn named(word: &str) -> String {
+    word.to_lowercase().replace('_', "-")
+}
+
+/// A call that cannot be understood because of one flag.
+pub fn wrong(name: &str, why: &str) -> Failure {
+    Failure::Misuse(format!("--{name}: {why}"))
+}
+
+impl Flags {
+    /// Reads all that is there.
+    pub fn parse(mut parser: lexopt::Parser) -> Result<Self, Failure> {
+        let mut flags = Self { words: VecDeque::new(), values: BTreeMap::new() };
+        while let Some(arg) = parser.next()? {
+            match arg {
+                lexopt::Arg::Value(word) => flags.words.push_back(args::text(word)?),
+                lexopt::Arg::Short(_) => {
+                    return Err(Failure::Misuse("a flag is a word after two dashes".into()));
+                }
+                lexopt::Arg::Long(name) => {
+                    let name = named(name);
+                    let value = parser.value().map_err(|_| wrong(&name, "a value is missing"))?;
+                    let value = Secret::new(args::text(value)?);
+                    if flags.values.insert(name.clone(), value).is_some() {
+                        return Err(wrong(&name, "given twice"));
+                    }
+                }
+            }
+        }
+        Ok(flags)
+    }
+
+    /// The next word that is no flag.
+    pub fn word(&mut self) -> Option<String> {
+        self.words.pop_front()
+    }
+
+    /// A value as it was given, if it was.
+    fn given(&mut self, name: &str) -> Option<Secret<String>> {
+        self.values.remove(name)
+    }
+
+    /// A text: as it stands, from `@FILE`, or from `-`. White space around it is not of it.
+    pub fn text(&mut self, name: &str) -> Result<Option<Secret<String>>, Failure> {
+        let Some(value) = self.given(name) else { return Ok(None) };
+        let given = value.reveal().as_str();
+        let path = if given == "-" { Some("-") } else { given.strip_prefix('@') };
+        let Some(path) = path else { return Ok(Some(Secret::new(given.trim().to_owned()))) };
+        let bytes = Secret::new(args::file(path)?);
+        let text = std::str::from_utf8(bytes.reveal()).map_err(|_| wrong(name, "the file is not UTF-8"))?;
+        Ok(Some(Secret::new(text.trim().to_owned())))
+    }
+
+    /// A text that must be there.
+    pub fn required_text(&mut self, name: &str) -> Result<Secret<String>, Failure> {
+        self.text(name)?.ok_or_else(|| wrong(name, "is missing"))
+    }
+
+    /// Hexadecimal of either case, if it is there.
+    pub fn bytes(&mut self, name: &str) -> Result<Option<Secret<Vec<u8>>>, Failure> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        let bytes = symbolon_types::hex_parse(text.reveal()).ok_or_else(|| wrong(name, "not hexadecimal"))?;
+        Ok(Some(Secret::new(bytes)))
+    }
+
+    /// Hexadecimal that must be there.
+    pub fn required_bytes(&mut self, name: &str) -> Result<Secret<Vec<u8>>, Failure> {
+        self.bytes(name)?.ok_or_else(|| wrong(name, "is missing"))
+    }
+
+    /// All bytes of the file that must be named; `-` is standard input, and `@` before a path is allowed.
+    pub fn required_file(&mut self, name: &str) -> Result<Secret<Vec<u8>>, Failure> {
+        let path = self.given(name).ok_or_else(|| wrong(name, "is missing"))?;
+        let path = path.reveal();
+        args::file(path.strip_prefix('@').unwrap_or(path)).map(Secret::new)
+    }
+
+    /// A decimal number, if it is there.
+    pub fn number<N: std::str::FromStr>(&mut self, name: &str) -> Result<Option<N>, Failure> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        let number = text.reveal().parse().map_err(|_| wrong(name, "not a number in range"))?;
+        Ok(Some(number))
+    }
+
+    /// A decimal number that must be there.
+    pub fn required_number<N: std::str::FromStr>(&mut self, name: &str) -> Result<N, Failure> {
+        self.number(name)?.ok_or_else(|| wrong(name, "is missing"))
+    }
+
+    /// One of these names, if it is there.
+    pub fn choice<T: Copy>(&mut self, name: &str, choices: &[(&str, T)]) -> Result<Option<T>, Failure> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        let word = named(text.reveal());
+        let names = || choices.iter().map(|row| row.0).collect::<Vec<_>>().join(", ");
+        let found = choices.iter().find(|(known, _)| *known == word);
+        found.map(|row| Some(row.1)).ok_or_else(|| wrong(name, &format!("one of {}", names())))
+    }
+
+    /// Nothing may be left that nobody took.
+    pub fn end(self) -> Result<(), Failure> {
+        match self.values.keys().next() {
+            Some(name) => Err(wrong(name, "not understood here")),
+            None if self.words.is_empty() => Ok(()),
+            None => Err(Failure::Misuse("a word too many; values follow a flag".into())),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! A reader that is online (profile P1): the server is asked before the receipt is given.
+//!
+//! ```text
+//!   forwarded [kept] ──► POST settlements ──► settled [kept] ──► receipt
+//!                             │ dies, or no answer: asked again at the next resume or upload
+//!                             └► refused: dropped [kept], the payer gets no receipt
+//! ```
+use crate::{Failure, Node, Reader, reader::CRYPTO};
+use symbolon_offline_payment::{
+    Refusal,
+    messages::Settlement,
+    payee::{Payee, online::Forward},
+    state::SettledOutcome,
+};
+use symbolon_state::Flash;
+use symbolon_transport::TransportError;
+use symbolon_types::{CoreRefusal, Hash};
+use symbolon_wire::cbor::{Bytes, from_slice, to_vec};
+
+impl<F: Flash> Reader<F> {
+    /// Takes an object online: its receipt, once the server has settled it.
+    pub(crate) fn take_online(
+        &mut self,
+        node: &Node,
+        object: &[u8],
+        final_minor: Option<u64>,
+    ) -> Result<Bytes, Failure> {
+        let (state, key) = (self.payee_state()?, self.key());
+        // The server's time, as of the contact that this charge began with.
+        let now = state.trust.heard;
+        let (next, forward) = Payee { crypto: CRYPTO, key: &key }.forward(state, object, now, final_minor)?;
+        match forward {
+            Forward::Known(receipt) => Ok(receipt),
+            Forward::Upload(id, settlement) => {
+                self.keep(|state| state.payee = Some(next))?;
+                self.ask_server(node, id, &settlement)?
+            }
+        }
+    }
+
+    /// Asks the server about everything that was forwarded and never answered.
+    pub(crate) fn lead_on(&mut self, node: &Node) -> Result<(), Failure> {
+        for forwarded in self.payee_state()?.forwarded {
+            match self.ask_server(node, forwarded.id, &forwarded.settlement)? {
+                Ok(_) => {}
+                Err(failure) if failure.refusal().is_some() => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+        Ok(())
+    }
+
+    /// The outer error is one that leaves the object forwarded; the inner one has dropped it.
+    fn ask_server(
+        &mut self,
+        node: &Node,
+        id: Hash,
+        settlement: &Settlement,
+    ) -> Result<Result<Bytes, Failure>, Failure> {
+        let answer = match node.post("settlements", &to_vec(settlement)) {
+            Ok(answer) => {
+                let outcome: SettledOutcome = from_slice(&answer.0).map_err(|_| TransportError::Protocol)?;
+                if outcome.object != id {
+                    return Err(TransportError::Protocol.into());
+                }
+                Ok(())
+            }
+            Err(Failure::Refused(refusal)) if !is_for_now(refusal) => Err(refusal),
+            Err(failure) => return Err(failure),
+        };
+        let (state, key) = (self.payee_state()?, self.key());
+        let (next, receipt) = Payee { crypto: CRYPTO, key: &key }.answered(state, id, answer)?;
+        self.keep(|state| state.payee = Some(next))?;
+        Ok(match (answer, receipt) {
+            (Err(refusal), _) => Err(refusal.into()),
+            (Ok(()), receipt) => Ok(receipt.ok_or(TransportError::Protocol)?),
+        })
+    }
+}
+
+/// The server did not judge: it is asked again.
+pub(crate) fn is_for_now(refusal: Refusal) -> bool {
+    matches!(refusal, Refusal::Core(CoreRefusal::Busy | CoreRefusal::Unavailable))
+}

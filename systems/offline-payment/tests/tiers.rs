@@ -1,0 +1,86 @@
+//! Risk tiers: where the grant asks for nothing, a payment needs no credential; one minor unit above it does.
+mod world;
+
+use symbolon_offline_payment::OfflinePaymentRefusal as Own;
+use symbolon_offline_payment::messages::{SecureObject, Verification};
+use symbolon_offline_payment::secure_application::Needed;
+use world::*;
+
+#[test]
+fn rule_r6_below_the_grants_amount_no_credential_is_needed_and_from_it_on_one_is() {
+    let (mut world, mut phone) = World::tiered(&QUICK, 4);
+    let mut shop = world.shop(1, "Bakery", eur(0));
+    let challenge = shop.charge(eur(499));
+    let payment = phone.pay_unverified(&challenge).unwrap();
+    let body = forge::claims::<SecureObject>(&payment.object.0).body;
+    assert_eq!((body.verification, body.credential_proof), (Verification::None, None));
+    shop.accept(&payment.object.0).unwrap();
+    assert_eq!(world.settle(&shop.upload()).unwrap().amount, eur(499));
+
+    let challenge = shop.charge(eur(500));
+    let weak = own(Own::VerificationWeak);
+    assert_eq!(phone.pay_unverified(&challenge).unwrap_err(), weak, "the honest application does not ask");
+    // A dishonest one leaves the credential away.
+    let (_, mut sealed) = phone.sealed(&challenge, PIN).unwrap();
+    let credential = sealed.credential.take();
+    assert_eq!(phone.authorise(&sealed).unwrap_err().refusal, weak);
+    sealed.credential = credential;
+    let object = phone.authorise(&sealed).unwrap();
+    // Nor does a payee take an object that says nothing of the user, or says it without a proof.
+    let unproved = forge::altered::<SecureObject>(&QUICK, &object.0, &phone.signing(), |object| {
+        object.body.credential_proof = None;
+    });
+    let unverified = forge::altered::<SecureObject>(&QUICK, &object.0, &phone.signing(), |object| {
+        object.body.verification = Verification::None;
+    });
+    for forged in [unproved, unverified] {
+        assert_eq!(shop.accept(&forged.0), Err(weak));
+    }
+    shop.accept(&object.0).unwrap();
+}
+
+#[test]
+fn rule_r6_the_application_is_told_what_is_needed() {
+    let (mut world, mut phone) = World::tiered(&QUICK, 1);
+    let mut shop = world.shop(1, "Bakery", eur(0));
+    for (minor, user) in [
+        (499, Verification::None),
+        (500, Verification::Pin),
+        (1999, Verification::Pin),
+        (2000, Verification::Passphrase),
+        (4000, Verification::Platform),
+    ] {
+        let challenge = shop.charge(eur(minor));
+        let preview = phone.preview(&challenge).unwrap();
+        let (_, offer) = phone.wallet.clone().offer(preview, challenge).unwrap();
+        assert_eq!(offer.needed(), Needed { user, otp: false }, "{minor}");
+    }
+}
+
+/// Whoever guesses does not win attempts back by small payments, nor loses them; the sum and the number stay limited.
+#[test]
+fn rule_r6_and_t09_a_payment_without_a_credential_brings_no_attempt_back() {
+    let (mut world, mut phone) = World::tiered(&QUICK, 8);
+    let mut shop = world.shop(1, "Bakery", eur(0));
+    let challenge = shop.charge(eur(500));
+    let (_, wrong) = phone.sealed(&challenge, "00000").unwrap();
+    assert_eq!(phone.authorise(&wrong).unwrap_err().attempts_left, Some(4));
+    for _ in 0..6 {
+        let challenge = shop.charge(eur(100));
+        phone.pay_unverified(&challenge).unwrap();
+        assert_eq!(phone.status().attempts_left, 4);
+    }
+    let challenge = shop.charge(eur(100));
+    assert_eq!(phone.pay_unverified(&challenge).unwrap_err(), own(Own::LimitCumulative));
+    assert_eq!(phone.status().spent_minor, 600);
+}
+
+#[test]
+fn rule_r6_a_locked_machine_pays_nothing_at_all() {
+    let (mut world, mut phone) = World::tiered(&QUICK, 7);
+    let mut shop = world.shop(1, "Bakery", eur(0));
+    let (small, large) = (shop.charge(eur(100)), shop.charge(eur(500)));
+    let (_, sealed) = phone.offer_tip(&small, None).unwrap().unverified(&QUICK, offline()).unwrap();
+    phone.lock(&large);
+    assert_eq!(phone.authorise(&sealed).unwrap_err().refusal, own(Own::CredentialLocked));
+}

@@ -1,0 +1,34 @@
+//! Every target over its seeds and changed copies of them, on any compiler: what is quick to find is found before a long run.
+use symbolon_fuzz::{TARGETS, smoke, target};
+
+fn smoked(name: &str) {
+    let target = target(name).unwrap();
+    assert!(smoke(&target, 1) > target.smoke_runs, "seeds and changed copies");
+}
+
+macro_rules! smoke_tests {
+    ($($test:ident $name:literal,)*) => {
+        $(#[test] fn $test() { smoked($name); })*
+
+        #[test]
+        fn no_target_is_left_out() {
+            assert_eq!([$($name),*], TARGETS.iter().map(|target| target.name).collect::<Vec<_>>()[..]);
+        }
+    };
+}
+
+smoke_tests! {
+    cbor_any "cbor-any",
+    cbor_strict "cbor-strict",
+    cose "cose",
+    proofs "proofs",
+    apdu "apdu",
+    apdu_chain "apdu-chain",
+    base45 "base45",
+    qr_parts "qr-parts",
+    frame "frame",
+    ocra_suite "ocra-suite",
+    commands "commands",
+    log "log",
+    world "world",
+}
