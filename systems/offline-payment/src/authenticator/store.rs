@@ -104,9 +104,11 @@ fn seal(env: &Env<'_>, key: &Secret<[u8; 32]>, counter: u64, state: &State) -> R
     let plain = Secret::new(to_vec(state));
     // What could not be read back is not written.
     from_slice::<State>(plain.reveal()).map_err(|_| Own::StoreFailed)?;
-    let mut nonce = [0; 12];
-    nonce.iter_mut().zip(env.random32(b"store/nonce").reveal()).for_each(|(to, from)| *to = *from);
     let aad = counter.to_be_bytes();
+    // The counter too: one step may commit twice on the same random bytes.
+    let wide = env.random16(b"store/nonce", &[&aad]);
+    let mut nonce = [0; 12];
+    nonce.iter_mut().zip(wide).for_each(|(to, from)| *to = from);
     let ciphertext = env.crypto.aead_seal(Aead::Aes256Gcm, key.reveal(), &nonce, &aad, plain.reveal())?;
     Ok(to_vec(&Sealed { counter, nonce, ciphertext: Bytes(ciphertext) }))
 }
