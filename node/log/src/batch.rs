@@ -129,6 +129,9 @@ fn take_record<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(record)
 }
 
+/// How much is encoded before it is summed.
+const SUMMED_BYTES: usize = 32 * 1024;
+
 /// The bytes that the framed batch will take; `None` when no frame takes that many.
 pub(crate) fn framed_bytes(records: &[&[u8]]) -> Option<usize> {
     u32::try_from(records.len()).ok()?;
@@ -147,12 +150,21 @@ pub(crate) fn frame_into(buffer: &mut Vec<u8>, before: &Head, at_ms: u64, record
     buffer.extend_from_slice(&before.sequence.checked_add(1)?.to_le_bytes());
     buffer.extend_from_slice(&at_ms.to_le_bytes());
     buffer.extend_from_slice(&count.to_le_bytes());
+    let mut summed = frame::HEADER_BYTES;
+    let len = u32::try_from(framed_bytes(records)?.checked_sub(frame::HEADER_BYTES)?).ok()?.to_le_bytes();
+    let mut crc = checksum(0, &len);
     for record in records {
         buffer.extend_from_slice(&u32::try_from(record.len()).ok()?.to_le_bytes());
         buffer.extend_from_slice(record);
+        // While the processor still has the bytes at hand.
+        if buffer.len() - summed >= SUMMED_BYTES {
+            crc = checksum(crc, buffer.get(summed..)?);
+            summed = buffer.len();
+        }
     }
-    let (header, encoded) = buffer.split_at_mut_checked(frame::HEADER_BYTES)?;
-    header.copy_from_slice(&frame::header_with(checksum, encoded).ok()?);
+    crc = checksum(crc, buffer.get(summed..)?);
+    let header = len.into_iter().chain(crc.to_le_bytes());
+    buffer.iter_mut().zip(header).for_each(|(byte, value)| *byte = value);
     before.sequence.checked_add(u64::from(count))
 }
 
