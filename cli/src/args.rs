@@ -22,11 +22,20 @@ pub fn hex(what: &str, value: &str) -> Result<Vec<u8>, Failure> {
 
 /// All bytes of a file, or of standard input for `-`.
 pub fn file(path: &str) -> Result<Vec<u8>, Failure> {
-    let read = if path == "-" {
+    read(path).map_err(|error| Failure::Misuse(format!("{path}: {error}")))
+}
+
+/// As [`file`], for a flag whose value may be a secret that was given where a path belongs: an error names the flag alone.
+pub fn file_of(flag: &str, path: &str) -> Result<Vec<u8>, Failure> {
+    read(path)
+        .map_err(|error| Failure::Misuse(format!("--{flag}: the file cannot be read: {}", error.kind())))
+}
+
+fn read(path: &str) -> std::io::Result<Vec<u8>> {
+    if path == "-" {
         let mut bytes = Vec::new();
         std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
     } else {
         std::fs::read(Path::new(path))
-    };
-    read.map_err(|error| Failure::Misuse(format!("{path}: {error}")))
+    }
 }

@@ -104,8 +104,8 @@ symbolon proof inspect FILE [--server-key HEX] [--signer-key HEX] [--payee HEX] 
       --payee        whom it must be for
       --at           when it must hold, in Unix milliseconds
     a check for which something is missing is listed under \"unchecked\"
-symbolon proof double-spend A B --server-key HEX
-    whether two secure objects are one nonce spent twice: a verdict from the server's key alone
+symbolon proof double-spend A B --server-key HEX [--server-key HEX]...
+    whether two secure objects are one nonce spent twice: a verdict from the server's keys alone; more than one where it rotated in between
 
 FILE, A and B hold the bytes of a proof, or its hexadecimal; - is standard input. A key may come from @FILE.
 ";

@@ -12,11 +12,13 @@ use symbolon_api::{Counters, Node, fresh_key, key_hash};
 use symbolon_keys::RustCrypto;
 use symbolon_log::{FileDisk, Log, LogError, Options, PointerState, Reading};
 use symbolon_machine::{
-    FirstKey, FoundPlatform, Machine, MachineError, PlatformCommand, Policy, Submission, Writer, first_key,
+    FirstKey, FoundPlatform, Machine, MachineError, PlatformCommand, Policy, Reader, Submission, Writer,
+    first_key,
 };
+use symbolon_offline_payment::state::server_keys;
 use symbolon_store::{DiskOptions, DiskTables, StoreError};
 use symbolon_types::{CoreRefusal, Secret};
-use symbolon_vault::{SoftwareVault, Unlock, VaultError};
+use symbolon_vault::{OfflinePaymentKeys, SoftwareVault, Unlock, Vault, VaultError};
 
 /// Why a data folder could not be opened.
 #[derive(Debug)]
@@ -35,6 +37,8 @@ pub enum OpenError {
     Vault(VaultError),
     /// The vault's file is missing although the log holds commands: new keys would be of no use.
     VaultMissing(PathBuf),
+    /// The vault at this path is not the one that the log was written with.
+    VaultOther(PathBuf, VaultError),
     /// The platform could not be founded.
     Founding(CoreRefusal),
 }
@@ -53,6 +57,7 @@ impl fmt::Display for OpenError {
                 "{} is missing although the log holds commands: bring it back from a copy; new keys would open and sign nothing of old",
                 path.display()
             ),
+            Self::VaultOther(path, error) => write!(f, "{}: {error}", path.display()),
             Self::Founding(refusal) => write!(f, "founding: {refusal}"),
         }
     }
@@ -121,14 +126,26 @@ pub fn open(data: &Path, settings: Settings) -> Result<Started, OpenError> {
         Machine::open(log, found, open_tables(data)?, Policy::default()).map_err(OpenError::Machine)?;
     let fresh = machine.head().sequence == 0;
     let (writer, reader) = Writer::start(machine, symbolon_transport::clock::wall);
-    let node =
-        Node { writer, reader, vault: Box::new(vault), crypto: RustCrypto, counters: Counters::default() };
+    let vault: Box<dyn Vault> = Box::new(vault);
+    check_vault(data, &reader, vault.as_ref())?;
+    let (crypto, counters, rotation) = (RustCrypto, Counters::default(), tokio::sync::Mutex::default());
+    let node = Node { writer, reader, vault, crypto, counters, rotation };
     let first_key = data.join("first-administrator.key");
     if fresh {
         found_platform(&node, data, &first_key)?;
     }
     let unused = first_key_unused(&node, &first_key)?;
     Ok(Started { node, notes: notes(&opened), first_key: unused.then_some(first_key) })
+}
+
+/// Refuses a vault that lacks a server key which the log knows, or holds another in its place.
+fn check_vault(data: &Path, reader: &Reader<DiskTables>, vault: &dyn Vault) -> Result<(), OpenError> {
+    let (_, known) = reader.read(server_keys).map_err(OpenError::Founding)?;
+    for (generation, known) in known {
+        OfflinePaymentKeys::known(vault, (generation, Some(known.key)))
+            .map_err(|error| OpenError::VaultOther(data.join("vault"), error))?;
+    }
+    Ok(())
 }
 
 /// Whether the one-time key still waits for its use. The file of one that was used is removed.

@@ -15,7 +15,7 @@ use inspect::With;
 
 /// Runs the command.
 pub fn run(mut parser: lexopt::Parser) -> Outcome {
-    let (mut words, mut with) = (Vec::new(), With::default());
+    let (mut words, mut servers, mut with) = (Vec::new(), Vec::new(), With::default());
     while let Some(arg) = parser.next()? {
         let name = match arg {
             Long(name) => name.to_lowercase().replace('_', "-"),
@@ -26,7 +26,7 @@ pub fn run(mut parser: lexopt::Parser) -> Outcome {
             other => return Err(other.unexpected().into()),
         };
         match name.as_str() {
-            "server-key" => with.server = Some(key(&name, &text(parser.value()?)?)?),
+            "server-key" => servers.push(key(&name, &text(parser.value()?)?)?),
             "signer-key" => with.signer = Some(key(&name, &text(parser.value()?)?)?),
             "payee" => with.payee = Some(payee(&text(parser.value()?)?)?),
             "at" => with.at = Some(UnixMs(number("--at", parser.value()?)?).seconds()),
@@ -35,11 +35,16 @@ pub fn run(mut parser: lexopt::Parser) -> Outcome {
     }
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["inspect", path] => inspect::run(&bytes(path)?, &with),
+        ["inspect", _] if servers.len() > 1 => Err(Failure::Misuse("inspect takes one --server-key".into())),
+        ["inspect", path] => {
+            with.server = servers.first().copied();
+            inspect::run(&bytes(path)?, &with)
+        }
         ["double-spend", first, second] => {
-            let server =
-                with.server.ok_or_else(|| Failure::Misuse("double-spend needs --server-key HEX".into()))?;
-            double_spend(&server, &bytes(first)?, &bytes(second)?)
+            if servers.is_empty() {
+                return Err(Failure::Misuse("double-spend needs --server-key HEX".into()));
+            }
+            double_spend(&servers, &bytes(first)?, &bytes(second)?)
         }
         _ => Err(Failure::Misuse("proof inspect FILE, or proof double-spend A B --server-key HEX".into())),
     }
@@ -68,8 +73,8 @@ fn bytes(path: &str) -> Result<Vec<u8>, Failure> {
     Ok(written.filter(|bytes| !bytes.is_empty()).unwrap_or(read))
 }
 
-fn double_spend(server: &VerifyingKey, first: &[u8], second: &[u8]) -> Outcome {
-    let verdict = judge(&RustCrypto, server, first, second).map_err(Failure::unverified)?;
+fn double_spend(servers: &[VerifyingKey], first: &[u8], second: &[u8]) -> Outcome {
+    let verdict = judge(&RustCrypto, servers, first, second).map_err(Failure::unverified)?;
     let (json, text) = match verdict {
         Verdict::DoubleSpend(found) => (
             json!({

@@ -43,6 +43,10 @@ fn a_key_is_rotated_once_for_a_request_and_outlasts_a_kill() {
     nobody.post(&path, &json!({})).refused(401, "UNAUTHORISED");
     let read = admin.post("/v1/keys", &json!({ "name": "reader", "scopes": ["read"] })).held().json();
     nobody.key(&text(&read, "key")).post(&path, &json!({})).refused(403, "FORBIDDEN");
+    // Whom devices believe is the administrator's alone to say.
+    let operate = admin.post("/v1/keys", &json!({ "name": "till", "scopes": ["operate"] })).held().json();
+    let operator = nobody.key(&text(&operate, "key"));
+    operator.fresh().post(&path, &json!({})).refused(403, "FORBIDDEN");
     admin.send("POST", &path, b"{}").refused(400, "ID_INVALID");
     admin.post(&path, &json!({ "overlap_seconds": 2 * 366 * 24 * 3600 + 1 })).refused(400, "MALFORMED");
     admin.post(&path, &json!({ "overlap": 1 })).refused(400, "MALFORMED");
@@ -77,11 +81,57 @@ fn a_key_is_rotated_once_for_a_request_and_outlasts_a_kill() {
     admin.fresh().delete(&of(&json!("0000000000000000"))).refused(404, "NOT_FOUND");
     admin.fresh().delete(&of(&json!("zz"))).refused(404, "NOT_FOUND");
     nobody.fresh().delete(&of(&shown["others"][0]["kid"])).refused(401, "UNAUTHORISED");
+    let operate = admin.post("/v1/keys", &json!({ "name": "till", "scopes": ["operate"] })).held().json();
+    let operator = nobody.key(&text(&operate, "key"));
+    operator.fresh().delete(&of(&shown["others"][0]["kid"])).refused(403, "FORBIDDEN");
     admin.fresh().delete(&of(&shown["others"][0]["kid"])).held();
     assert_eq!(keys(&nobody)["others"][0]["revoked"], json!(true));
     let (trust, _) = trusted(&nobody, first);
     assert!(trust.keys.iter().any(|known| known.key == first && known.revoked));
     world.verify();
+}
+
+/// What the log would refuse is asked of the rows first: the vault is not written. A revoked key is not in the way.
+#[test]
+fn the_ninth_key_is_refused_before_it_is_drawn() {
+    let world = World::founded();
+    let (nobody, admin) = (Client::of(&world), Client::operator(&world));
+    let path = format!("{PREFIX}/server-keys");
+    for generation in 1..=7 {
+        let rotated = admin.fresh().post(&path, &json!({})).held().json();
+        assert_eq!(rotated["generation"], json!(generation));
+    }
+    let vault = || std::fs::read(world.path("platform/vault")).unwrap();
+    let full = vault();
+    (0..3).for_each(|_| admin.fresh().post(&path, &json!({})).refused(422, "SERVER_KEY"));
+    assert_eq!(vault(), full);
+    let oldest = keys(&nobody)["others"][6]["kid"].as_str().unwrap().to_owned();
+    admin.fresh().delete(&format!("{path}/{oldest}")).held();
+    let rotated = admin.fresh().post(&path, &json!({})).held().json();
+    assert_eq!(rotated["generation"], json!(8));
+    assert_ne!(vault(), full);
+}
+
+/// An older copy of the vault lacks the key that the log knows, or would draw another in its place: the platform does not start with it.
+#[test]
+fn an_older_vault_does_not_start() {
+    let mut world = World::founded();
+    let path = format!("{PREFIX}/server-keys");
+    let vault = world.path("platform/vault");
+    let before = std::fs::read(&vault).unwrap();
+    Client::operator(&world).fresh().post(&path, &json!({})).held();
+    let after = std::fs::read(&vault).unwrap();
+    world.stop_platform();
+    std::fs::write(&vault, before).unwrap();
+    let data = world.at("platform");
+    let words = ["serve", "--data", &data, "--listen", "127.0.0.1:0"];
+    let refused = world::symbolon(&words).stderr(std::process::Stdio::piped()).output().unwrap();
+    let said = String::from_utf8_lossy(&[refused.stdout, refused.stderr].concat()).into_owned();
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(said.contains(&world.at("platform/vault")) && said.contains("generation 1"), "{said}");
+    std::fs::write(&vault, after).unwrap();
+    world.start_platform();
+    assert_eq!(keys(&Client::of(&world))["others"].as_array().unwrap().len(), 1);
 }
 
 #[test]
@@ -98,6 +148,9 @@ fn the_operator_says_how_old_a_list_may_be() {
     nobody.post(&path, &json!({ "age_seconds_max": 3600 })).refused(401, "UNAUTHORISED");
     admin.post(&path, &json!({ "age_seconds_max": 59 })).refused(400, "MALFORMED");
     admin.post(&path, &json!({})).refused(400, "MALFORMED");
+    let operate = admin.post("/v1/keys", &json!({ "name": "till", "scopes": ["operate"] })).held().json();
+    let operator = nobody.key(&text(&operate, "key"));
+    operator.fresh().post(&path, &json!({ "age_seconds_max": 3600 })).refused(403, "FORBIDDEN");
     admin.post(&path, &json!({ "age_seconds_max": 3600 })).held();
     assert_eq!(age(), (3600, 1));
 }

@@ -167,7 +167,7 @@ fn trust_list(denied: &[AuthenticatorId]) -> TrustList {
 
 fn trust_update(denied: Vec<AuthenticatorId>) -> Vec<u8> {
     let list = signed(&server(), &trust_list(&[authenticator()]));
-    to_vec(&TrustUpdate { rotations: vec![], list, denied })
+    to_vec(&TrustUpdate { rotations: vec![], list, denied: Denied(denied) })
 }
 
 /// Every kind: its name, a proof of it, and whose key it needs beside the server's.

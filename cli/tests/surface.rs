@@ -390,6 +390,15 @@ fn proofs_of_a_real_payment_are_inspected_and_judged() {
         "{two}"
     );
     assert_eq!((&same["ok"], &two["ok"]), (&json!(true), &json!(true)));
+    // The server rotated: each key that signed is named, in any order.
+    let other = "11".repeat(32);
+    for keys in [[&key, &other], [&other, &key]] {
+        let words =
+            ["proof", "double-spend", &object, &second, "--server-key", keys[0], "--server-key", keys[1]];
+        assert_eq!(held(&words), two);
+    }
+    let (code, _) = run(&["proof", "inspect", &object, "--server-key", &key, "--server-key", &other]);
+    assert_eq!(code, 2);
     for (first, other, key) in
         [(&object, &second, "11".repeat(32)), (&object, &grant, key.clone()), (&grant, &object, key.clone())]
     {

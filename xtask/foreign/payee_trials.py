@@ -7,7 +7,7 @@ from PIL import Image, ImageChops
 import proofs
 from links import read_symbol
 from payee import Payee
-from proofs import BODY, CNF, EUR, EXP, IAT, Signer, encoded
+from proofs import BODY, CNF, EUR, EXP, IAT, Signer, encoded, sha256
 
 
 def every_flipped_bit(checks, message, check):
@@ -60,6 +60,25 @@ def out_of_place(checks, payee, other, message, grant):
     payee.check(message, at)
 
 
+def by_an_old_list(checks, payee, message, lists, at):
+    """The accepted object by the server's list of a shorter age: to its last second, and no longer. Then by a longer one again."""
+    long, short, longer = lists
+    payee.check(message, at)
+    checks.that(payee.hear(short) and not payee.hear(long), "a list of a later epoch is taken, one of an earlier is not")
+    last = payee.trust.heard + payee.trust.age
+    payee.check(message, last)
+    checks.refused("DENY_LIST_OLD", "the list is older than its age", lambda: payee.check(message, last + 1))
+    checks.that(payee.hear(longer), "a fresh list")
+    payee.check(message, last + 1)
+    other = payee.copy(payee.store.with_suffix(".other"))
+    other.trust.heard = at + proofs.SKEW_SECONDS
+    other.check(message, at)
+    other.trust.heard += 1
+    checks.refused("CLOCK_BACK", "before the list, so that its age cannot be told", lambda: other.check(message, at))
+    other.trust.heard = 0
+    checks.refused("DENY_LIST_OLD", "no list was ever heard", lambda: other.check(message, at))
+
+
 class Issuer:
     """An issuer and a device that somebody else made: their chains differ from the platform's in their keys alone."""
 
@@ -68,6 +87,14 @@ class Issuer:
         claims = proofs.opened(message, proofs.SECURE_OBJECT)
         self.claims = claims
         self.grant = proofs.opened(claims[BODY][2], proofs.GRANT)
+
+    def list(self, signer=None, epoch=1, keys=None, denied=b"", late=0, shown=None, lead=()):
+        """An update with a list, so many seconds after the grant; `shown` are the denied devices beside it, `lead` the updates whose lists lead on."""
+        keys = keys or [{1: proofs.okp(self.server.x), 3: False}]
+        body = {1: epoch, 2: keys, 3: sha256(denied), 4: 1_000_000}
+        signed = (signer or self.server).sign(proofs.TRUST_LIST, {IAT: self.grant[IAT] + late, BODY: body})
+        rotations = [proofs.decoded(update)[2] for update in lead]
+        return encoded({1: rotations, 2: signed, 3: denied if shown is None else shown})
 
     def certificate(self, payee):
         """A certificate for a payee's key."""
@@ -79,7 +106,7 @@ class Issuer:
         """An object for a challenge; `change` alters grant claims, object body, or the signers, before they sign."""
         asked = proofs.opened(challenge, proofs.CHALLENGE)
         grant = {**self.grant, CNF: {1: proofs.okp(self.device.x)}, BODY: dict(self.grant[BODY])}
-        paid = {1: asked[BODY][2], 2: payee.id, 3: asked[proofs.CTI], 4: proofs.payload_hash(challenge)}
+        paid = {1: list(asked[BODY][2]), 2: payee.id, 3: asked[proofs.CTI], 4: proofs.payload_hash(challenge)}
         body = {**self.claims[BODY], 4: paid}
         parts = {"grant": grant, "body": body, "server": self.server, "device": self.device}
         if change:
@@ -133,6 +160,26 @@ def another_payee(parts):
     parts["body"][4][2] = os.urandom(16)
 
 
+def unproved(parts):
+    del parts["body"][5]
+
+
+def proved_nobody(parts):
+    nobody(parts)
+    parts["body"][5] = bytes(32)
+
+
+def nobody(parts):
+    """No credential, where the grant asks for none: no proof either."""
+    parts["grant"][BODY][6] = [{1: 0, 2: 0, 3: False}]
+    del parts["body"][5]
+    parts["body"][6] = 0
+
+
+def unknown_field(parts):
+    parts["body"][99] = 1
+
+
 def another_hash(parts):
     parts["body"][4][4] = os.urandom(32)
 
@@ -143,7 +190,10 @@ FORGED = [
     (no_user, "UV_TOO_WEAK"),
     (no_password, "UV_TOO_WEAK"),
     (no_rule, "UV_TOO_WEAK"),
+    (unproved, "UV_TOO_WEAK"),
+    (proved_nobody, "UV_TOO_WEAK"),
     (unknown_claim, "MALFORMED"),
+    (unknown_field, "MALFORMED"),
     (another_token, "BAD_GRANT"),
     (another_server, "BAD_GRANT"),
     (another_device, "BAD_SIG"),
@@ -158,7 +208,8 @@ def forged_chains(checks, world, server, message):
     issuer = Issuer(message)
     at = issuer.grant[IAT]
     trusting = Payee(issuer.server.x, world.path / "trusting.cbor")
-    trusting.enrolled(issuer.certificate(trusting))
+    trusting.hear(issuer.list())
+    trusting.enrolled(issuer.certificate(trusting), at)
     challenge = trusting.charge(1_000, at)
     good = issuer.made(challenge, trusting)
     trusting.check(good, at)
@@ -166,11 +217,121 @@ def forged_chains(checks, world, server, message):
     for change, name in FORGED:
         bad = issuer.made(challenge, trusting, change)
         checks.refused(name, f"a chain with {change.__name__}", lambda bad=bad: trusting.check(bad, at))
+    body, _, _, _ = trusting.check(issuer.made(challenge, trusting, nobody), at)
+    checks.that((5 in body, body[6]) == (False, 0), "no credential where none is asked for, and no proof")
+    tips(checks, issuer, trusting, at)
+    finals(checks, issuer, trusting, at)
     trusting.accept(good, at)
     second = trusting.charge(1_000, at)
     checks.refused("NONCE_SPENT", "a second object of one nonce", lambda: trusting.accept(issuer.made(second, trusting), at))
     not_trusting = Payee(server, world.path / "not-trusting.cbor")
-    checks.refused("BAD_SIG", "a certificate of another server", lambda: not_trusting.enrolled(issuer.certificate(not_trusting)))
+    checks.refused("BAD_SIG", "a certificate of another server", lambda: not_trusting.enrolled(issuer.certificate(not_trusting), at))
+    trust_lists(checks, issuer, trusting.copy(world.path / "hearing.cbor"), at)
+
+
+def tipped(tip, more):
+    """A change that adds `more` to the amount and says that `tip` of it is a tip."""
+    def change(parts):
+        paid = parts["body"][4]
+        paid[1], paid[5] = [paid[1][0] + more, EUR], tip
+    return change
+
+
+def tips(checks, issuer, payee, at):
+    """A tip to the most that the challenge allows, included in the amount."""
+    challenge, without = payee.charge(1_000, at, tip_max=50), payee.charge(1_000, at)
+    for tip in (0, 50):
+        body, _, _, _ = payee.check(issuer.made(challenge, payee, tipped(tip, tip)), at)
+        checks.that((body[4][1], body[4][5]) == ([1_000 + tip, EUR], tip), f"a tip of {tip}")
+    payee.check(issuer.made(without, payee), at)
+    for name, asked, change, what in [
+        ("TIP_TOO_HIGH", challenge, tipped(51, 51), "one more than is allowed"),
+        ("TIP_TOO_HIGH", challenge, tipped(-1, -1), "a tip below nothing"),
+        ("TIP_TOO_HIGH", without, tipped(1, 1), "a tip where none is asked for"),
+        ("WRONG_PAYEE", challenge, tipped(50, 0), "a tip that is not in the amount"),
+        ("WRONG_PAYEE", challenge, tipped(0, 50), "an amount that its tip does not make"),
+    ]:
+        bad = issuer.made(asked, payee, change)
+        checks.refused(name, what, lambda bad=bad: payee.check(bad, at))
+
+
+def finals(checks, issuer, payee, at):
+    """Less is taken than is paid; never nothing, and never more."""
+    grants = iter(range(1, 4))
+
+    def another(parts):
+        parts["grant"][BODY][1] = parts["body"][1] = bytes([next(grants)] * 32)
+
+    for final, said in ((999, 999), (1_000, None), (1, 1)):
+        good = issuer.made(payee.charge(1_000, at), payee, another)
+        for wrong in (0, -1, 1_001):
+            checks.refused("FINAL_TOO_HIGH", f"{wrong} of 1000", lambda good=good, wrong=wrong: payee.accept(good, at, wrong))
+        receipt = proofs.opened(payee.accept(good, at, final), proofs.RECEIPT)[BODY]
+        checks.that((receipt.get(3), receipt[4]) == (said, False), f"{final} of 1000 is taken, offline")
+
+
+def trust_lists(checks, issuer, payee, at):
+    """Lists by whoever this payee trusts: what moves it, what does not; each beside its twin that does."""
+    old, new, denied = issuer.server, Signer(), sorted([sha256(b"symbolon/authenticator", issuer.device.x)[:16], b"\xee" * 16])
+    challenge = payee.charge(1_000, at)
+    other = payee.charge(1_000, at)
+
+    def fresh(parts):
+        parts["grant"][BODY][1] = parts["body"][1] = b"\x77" * 32
+
+    def of_new(parts):
+        fresh(parts)
+        parts["server"] = new
+
+    good, under_new = issuer.made(challenge, payee, fresh), issuer.made(other, payee, of_new)
+    payee.check(good, at)
+    barred, ids = payee.copy(payee.store.with_suffix(".barred")), b"".join(denied)
+    for what, shown in {"one id fewer": ids[:16], "out of order": ids[16:] + ids[:16], "cut": ids[:-1]}.items():
+        bad = issuer.list(epoch=2, denied=ids if what != "out of order" else ids[16:] + ids[:16], shown=shown)
+        checks.refused("MALFORMED", f"denied devices: {what}", lambda bad=bad: barred.hear(bad))
+    barred.check(good, at)
+    checks.that(barred.hear(issuer.list(epoch=2, denied=ids)) and not barred.hear(issuer.list()), "a list that denies the device")
+    checks.refused("REVOKED", "a device that is denied", lambda: barred.check(good, at))
+    until = at + 100
+    keys = [{1: proofs.okp(new.x), 3: False}, {1: proofs.okp(old.x), 2: until, 3: False}]
+    rotation = {"epoch": 2, "keys": keys}
+    by_old, by_new = issuer.list(old, **rotation), issuer.list(new, **rotation, late=1)
+    checks.refused("BAD_SIG", "a list by the key that comes", lambda: payee.hear(by_new))
+    checks.refused("BAD_SIG", "led by itself", lambda: payee.hear(issuer.list(new, **rotation, late=1, lead=[by_new])))
+    checks.refused("GRANT_REVOKED", "a rotation that no list follows", lambda: payee.hear(by_old))
+    checks.refused("BAD_GRANT", "a grant under a key that is in no list", lambda: payee.check(under_new, at))
+    checks.refused("MALFORMED", "a list whose first key has an end", lambda: payee.hear(issuer.list(old, epoch=2, keys=keys[::-1])))
+    checks.refused("MALFORMED", "nine keys", lambda: payee.hear(issuer.list(old, epoch=2, keys=keys + keys[1:] * 7)))
+    checks.refused("BAD_SIG", "a list that does not name its signer", lambda: payee.hear(issuer.list(old, epoch=2, keys=keys[:1])))
+    led = issuer.list(new, **rotation, late=1, lead=[by_old])
+    checks.that(payee.hear(led) and payee.trust.signing() == new.x, "a rotation by the key that goes, and the list of the key that comes")
+    payee.check(under_new, at)
+    payee.check(good, until)
+    checks.refused("GRANT_REVOKED", "a grant under a key that has ended", lambda: payee.check(good, until + 1))
+    checks.refused("GRANT_REVOKED", "a list by the key that went", lambda: payee.hear(issuer.list(old, epoch=3, keys=keys, late=2)))
+    checks.that(not payee.hear(issuer.list(old)), "an older list changes nothing")
+    gone = [keys[0], {**keys[1], 3: True}]
+    checks.that(payee.hear(issuer.list(new, epoch=3, keys=gone, late=2)), "a list that revokes it")
+    checks.refused("GRANT_REVOKED", "a grant under a revoked key", lambda: payee.check(good, at))
+    checks.that(payee.hear(issuer.list(new, epoch=4, keys=keys, late=3)), "a list that takes that back")
+    checks.refused("GRANT_REVOKED", "once revoked, always revoked", lambda: payee.check(good, at))
+    payee.check(under_new, at)
+
+
+def refunds(checks, api, payee, object_id, credited, at):
+    """Money given back in parts, each once; never more than was credited."""
+    first = payee.refund(object_id, 100, at, bytes(16))
+    answer = proofs.decoded(api.device("refunds", first))
+    checks.that(answer == {1: object_id, 2: [100, EUR], 3: 100}, f"given back: {answer}")
+    checks.that(proofs.decoded(api.device("refunds", first)) == answer, "the same refund again changes nothing")
+    other = payee.refund(object_id, 101, at, bytes(16))
+    checks.refused("CONFLICT", "another refund under its nonce", lambda: api.device("refunds", other))
+    more = payee.refund(object_id, credited - 99, at)
+    checks.refused("REFUND_TOO_HIGH", "one more than is left", lambda: api.device("refunds", more))
+    forged = Signer().sign(proofs.REFUND, proofs.opened(first, proofs.REFUND))
+    checks.refused("BAD_SIG", "a refund by another key", lambda: api.device("refunds", forged))
+    rest = proofs.decoded(api.device("refunds", payee.refund(object_id, credited - 100, at)))
+    checks.that(rest[3] == credited, "all of it, and no more")
 
 
 def late_upload(checks, api, payee):

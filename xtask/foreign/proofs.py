@@ -19,6 +19,7 @@ ALG, KID, TYP, EDDSA, SIGN1 = 1, 4, 16, -8, 18
 ENROLMENT_REQUEST, ENROLMENT, NONCE_TOKEN, GRANT = 65101, 65102, 65103, 65104
 PAYEE_REQUEST, PAYEE_CERTIFICATE, CHALLENGE = 65105, 65106, 65107
 SECURE_OBJECT, RECEIPT, REPORT, RECONCILED = 65109, 65110, 65111, 65112
+TRUST_LIST, REFUND, STATEMENT_REQUEST, STATEMENT = 65113, 65114, 65115, 65116
 
 MESSAGE_BYTES_MAX = 16 * 1024
 SKEW_SECONDS = 300
@@ -71,6 +72,14 @@ def field(of, key, kind, length=None):
     return value
 
 
+def fields(of, needed, perhaps=()):
+    """A map with all of these keys, perhaps some of those, and no other: what is not known is refused."""
+    keys = set(typed(of, dict))
+    if not set(needed) <= keys <= {*needed, *perhaps}:
+        raise Refused("MALFORMED", f"fields {sorted(keys)}")
+    return of
+
+
 def amount(value):
     """An amount: `[minor units, ISO 4217 numeric code]`."""
     if len(typed(value, list)) != 2 or min(typed(part, int) for part in value) < 0:
@@ -111,6 +120,16 @@ def opened(message, kind):
 def payload_hash(message):
     """SHA-256 of the payload: the id of an object, H(txn) of a challenge (docs/adr/0002, Identity)."""
     return sha256(decoded(message).value[2])
+
+
+def kid_in(message):
+    """Whose signature a message says that it bears; `opened` has looked at its form."""
+    return decoded(decoded(message).value[0])[KID]
+
+
+def agreed(transaction, tip=None):
+    """What the payer agrees to: H(txn), or with a tip a hash of both."""
+    return transaction if tip is None else sha256(b"sop/tip/v1", transaction, tip.to_bytes(8, "big"))
 
 
 def verified(message, kind, x, refusal="BAD_SIG"):

@@ -2,7 +2,7 @@
 hands payees the objects that it makes.
 
 The credential is sealed in HPKE auth mode (RFC 9180 §5.1.3) to the key of one nonce token, with token and grant in `info` and the
-transaction in `aad`; docs/offline-payment-integration.md, "What is sealed, and to what". The payment application with its one-time
+what was agreed to in `aad`; docs/offline-payment-integration.md, "What is sealed, and to what". The payment application with its one-time
 password (RFC 6287) is here too, as a class of its own.
 """
 
@@ -15,14 +15,16 @@ from pyhpke import AEADId, CipherSuite, KDFId, KEMId, KEMKey
 
 import proofs
 from links import ask
-from proofs import BODY, CNF, CTI, EXP, IAT, Refused, decoded, encoded, field, sha256
+from proofs import BODY, CNF, CTI, EXP, IAT, Refused, decoded, encoded, field, fields, sha256
+from trust import Trust
 
 # Requests to the authenticator.
 STATUS, PAIR, BEGIN, COMPLETE, PAIR_APPLICATION, NONCES = 1, 2, 3, 4, 5, 6
 PREVIEW, SECOND_NONCE, AUTHORISE, REEMIT, REPORT, RECONCILED = 7, 8, 9, 10, 11, 12
+TRUST, SET_CREDENTIAL = 13, 14
 
 SUITE = CipherSuite.new(KEMId.DHKEM_X25519_HKDF_SHA256, KDFId.HKDF_SHA256, AEADId.AES128_GCM)
-PADDED_BYTES, PIN = 64, 1
+PADDED_BYTES, NOTHING, PIN, PASSPHRASE = 256, 0, 1, 2
 OTP_SUITE = b"OCRA-1:HOTP-SHA256-8:C-QH64"
 
 
@@ -34,9 +36,9 @@ def seal(recipient, plaintext, info, aad=b"", sender=None):
     return {1: enc, 2: context.seal(plaintext, aad=aad)}
 
 
-def padded(pin):
-    """Kind, length, value, zeros up to 64 bytes: the length of the ciphertext says nothing."""
-    return (bytes([PIN, len(pin)]) + pin.encode()).ljust(PADDED_BYTES, b"\0")
+def padded(value, kind=PIN):
+    """Kind, length, value, zeros up to 256 bytes: the length of the ciphertext says nothing, not even that nothing was typed."""
+    return (bytes([kind, len(value)]) + value.encode()).ljust(PADDED_BYTES, b"\0")
 
 
 def x25519(key):
@@ -54,9 +56,9 @@ class PaymentApplication:
         """Its secret, sealed in HPKE base mode to the authenticator, its id as associated data."""
         return {1: self.id, 2: seal(authenticator_kem, self.secret, b"sop/pair/v1", aad=self.id)}
 
-    def password(self, transaction):
-        """OCRA (RFC 6287 §5.1) over its counter and H(txn) as a question of 64 hexadecimal digits."""
-        question = transaction.hex().ljust(256, "0")
+    def password(self, agreed):
+        """OCRA (RFC 6287 §5.1) over its counter and what was agreed to as a question of 64 hexadecimal digits."""
+        question = agreed.hex().ljust(256, "0")
         data = OTP_SUITE + b"\0" + self.counter.to_bytes(8, "big") + bytes.fromhex(question)
         self.counter += 1
         mac = hmac.new(self.secret, data, hashlib.sha256).digest()
@@ -68,7 +70,7 @@ class SecureApplication:
     """The application that the user types the credential into. Its one key is known to one authenticator."""
 
     def __init__(self, socket, server):
-        self.socket, self.server = socket, server
+        self.socket, self.trust = socket, Trust.pinned(server)
         self.key, self.wallet, self.device = X25519PrivateKey.generate(), [], None
 
     def ask(self, kind, body=None):
@@ -98,9 +100,23 @@ class SecureApplication:
 
     def complete(self, enrolment, pin):
         """Checks the server's enrolment, and brings it to the authenticator with the first credential."""
-        claims = proofs.verified(enrolment, proofs.ENROLMENT, self.server)
+        claims = self.trust.verified(enrolment, proofs.ENROLMENT, None)
         self.ask(COMPLETE, self.first_credential(enrolment, pin))
         return claims
+
+    def hear(self, update):
+        """Takes the server's lists, one after the other, and hands each on to the authenticator."""
+        self.trust = self.trust.heard_update(update)
+        lists = decoded(update)
+        for message in [*lists[1], lists[2]]:
+            self.ask(TRUST, message)
+
+    def sealed_setting(self, shown, new):
+        """A new credential under one that is set, each as (kind, value), bound to the authenticator's counter: it counts once."""
+        status = self.ask(STATUS)
+        info = b"sop/set/v1" + status[1] + status[10].to_bytes(8, "big")
+        both = b"".join(padded(value, kind) for kind, value in (shown, new))
+        return {1: seal(proofs.okp_x(status[2], curve=4), both, info, sender=self.key)}
 
     def nonces(self, count):
         """Fresh nonce tokens, each verified under the authenticator's key (1.2)."""
@@ -112,7 +128,7 @@ class SecureApplication:
     def add(self, tokens, grants):
         """Takes tokens and their grants in, in pairs, all of them or none (1.3)."""
         for token, grant in zip(tokens, grants, strict=True):
-            claims = proofs.verified(grant, proofs.GRANT, self.server, "BAD_GRANT")
+            claims = self.trust.verified(grant, proofs.GRANT, None, "BAD_GRANT")
             if claims[BODY][1] != sha256(token) or proofs.okp_x(claims[CNF][1]) != self.device:
                 raise Refused("BAD_GRANT")
         self.wallet += zip(tokens, grants)
@@ -125,44 +141,45 @@ class SecureApplication:
                 return pair
         raise Refused("NO_NONCE")
 
-    def sealed(self, pair, challenge, pin, second=None, **changed):
-        """The message to the authenticator: the credential sealed under token AND grant, for this transaction (1.4)."""
+    def sealed(self, pair, challenge, value, second=None, kind=PIN, tip=None, **changed):
+        """The message to the authenticator: the credential sealed under token AND grant, for what was agreed to (1.4)."""
         token, grant = pair
         recipient = proofs.okp_x(proofs.opened(token, proofs.NONCE_TOKEN)[BODY][3], curve=4)
         bound = {
             "info": b"sop/cred/v1" + sha256(token) + sha256(grant),
-            "aad": proofs.payload_hash(challenge) + sha256(second or b""),
+            "aad": proofs.agreed(proofs.payload_hash(challenge), tip) + sha256(second or b""),
             "sender": self.key,
             **changed,
         }
-        message = {1: token, 2: grant, 4: seal(recipient, padded(pin), **bound), 5: challenge}
-        return {**message, 3: second} if second else message
+        message = {1: token, 2: grant, 3: second, 4: seal(recipient, padded(value, kind), **bound), 5: challenge, 6: tip}
+        return {key: part for key, part in message.items() if part is not None}
 
-    def second_nonce(self, pair, challenge, application, password):
+    def second_nonce(self, pair, challenge, application, password, tip=None):
         """The second nonce that the payment application's password buys."""
         body = {1: sha256(pair[0]), 2: challenge, 3: application.id, 4: os.urandom(16), 5: password}
-        return self.ask(SECOND_NONCE, body)
+        return self.ask(SECOND_NONCE, body if tip is None else {**body, 6: tip})
 
     def authorise(self, sealed):
         """The secure object, from the authenticator."""
         return self.ask(AUTHORISE, sealed)
 
     def takes_receipt(self, message, challenge, receipt):
-        """Whether the challenge's payee took this object."""
-        certificate = proofs.verified(proofs.opened(challenge, proofs.CHALLENGE)[BODY][1], proofs.PAYEE_CERTIFICATE, self.server)
+        """Whether the challenge's payee took this object, or a part of what it pays."""
+        certificate = self.trust.verified(proofs.opened(challenge, proofs.CHALLENGE)[BODY][1], proofs.PAYEE_CERTIFICATE, None)
+        paid = proofs.opened(message, proofs.SECURE_OBJECT)[BODY][4][1][0]
         key = proofs.okp_x(certificate[CNF][1])
         try:
-            said = proofs.verified(receipt, proofs.RECEIPT, key)[BODY]
+            said = fields(proofs.verified(receipt, proofs.RECEIPT, key)[BODY], {1, 2, 4}, {3})
         except Refused:
             return False
-        return (said.get(1), said.get(2)) == (proofs.payload_hash(message), certificate[BODY][1])
+        return (said[1], said[2]) == (proofs.payload_hash(message), certificate[BODY][1]) and 0 < said.get(3, paid) <= paid
 
     def reconcile(self, api):
         """Online again: the report to the server, its answer to the authenticator. The answer's claims."""
         report = self.ask(REPORT)
         claims = proofs.verified(report, proofs.REPORT, self.device)
         answer = api.device("reports", report)
-        reconciled = proofs.verified(answer, proofs.RECONCILED, self.server)
+        reconciled = self.trust.verified(answer, proofs.RECONCILED, None)
         if reconciled[BODY][2] != proofs.payload_hash(report):
             raise Refused("EXPIRED")
         self.ask(RECONCILED, answer)

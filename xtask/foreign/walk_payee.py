@@ -1,5 +1,5 @@
-"""The foreign payee, walked: enrolled over HTTP, paid offline by this workspace's phone over QR and APDU, then settled once; and all that
-it, the phone and the platform must refuse."""
+"""The foreign payee, walked: enrolled over HTTP, paid offline by this workspace's phone over QR and APDU, settled once, its book audited; then
+the server changes its key and denies the phone, and the payee hears of both. And all that it, the phone and the platform must refuse."""
 
 import time
 
@@ -8,11 +8,13 @@ import proofs
 from links import CHALLENGE, OK, RECEIPT, WRONG_DATA, Screens, Terminal
 from payee import Payee
 from proofs import BODY, CNF, EUR, IAT, Signer, decoded
-from world import API, status_of
+from world import API, Failed, status_of
 
 # So large that the object does not fit one symbol.
 LIMIT, BY_QR, BY_APDU = 100_000, 81_250, 320
-NONCES = 5
+# Paid after the change of key, on a grant by the former key and on one by the present.
+BY_TIP, TIP, BY_NEW, FINAL = 400, 40, 600, 550
+NONCES, DAY, HOUR = 3, 24 * 3600, 3600
 
 
 def now():
@@ -25,13 +27,14 @@ def enrolled_payee(checks, world, api, server, name):
     asked = {"name": name, "mcc": 5462, "cap": {"minor": 5_000, "currency": "EUR"}}
     invited = api.post(f"{API}/payees", asked)
     payee = Payee(server, world.path / f"{name.replace(' ', '-')}.cbor")
+    checks.that(payee.hear(api.fetch("trust")) and payee.trust.signing() == server, "the first list, under the key that was pinned")
     code = bytes.fromhex(invited["code"])
     request = payee.request(code)
-    claims = payee.enrolled(api.device("payee-enrolments", request))
+    claims = payee.enrolled(api.device("payee-enrolments", request), now())
     body = claims[BODY]
     checks.that((body[1].hex().upper(), body[2], body[3]) == (invited["id"].upper(), name, 5462), "the certificate says who it is")
     checks.that(tuple(body[4]) == (5_000, EUR) and claims[IAT] < claims[proofs.EXP], "the certificate's cap and times")
-    checks.that(payee.enrolled(api.device("payee-enrolments", request)) == claims, "the same request gets the same certificate")
+    checks.that(payee.enrolled(api.device("payee-enrolments", request), now()) == claims, "the same request gets the same certificate")
     checks.refused("CODE_UNKNOWN", "a code that was given to nobody", lambda: api.device("payee-enrolments", payee.request(bytes(16))))
     stolen = Signer().sign(proofs.PAYEE_REQUEST, {BODY: {1: code, 2: proofs.okp(payee.signer.x)}})
     checks.refused("BAD_SIG", "a request under another key than it asks for", lambda: api.device("payee-enrolments", stolen))
@@ -48,7 +51,9 @@ def prepare(checks, world):
     api = world.online()
     server = bytes.fromhex(api.get(f"{API}/keys")["server"])
     per_payment = {"minor": LIMIT, "currency": "EUR"}
-    payer = world.account(api, {"per_payment": per_payment, "pool": 6, "otp_from_minor": 70_000})
+    # Grants that end before a list is too old, so that each is refused for its own sake.
+    limits = {"per_payment": per_payment, "pool": 6, "otp_from_minor": 70_000, "grant_seconds": DAY}
+    payer = world.account(api, limits)
     payee = enrolled_payee(checks, world, api, server, "Foreign Bakery")
     other = enrolled_payee(checks, world, api, server, "Foreign Books")
     socket = world.authenticator(server)
@@ -56,7 +61,16 @@ def prepare(checks, world):
     words = phone_words(world, socket)
     world.held("device", "phone", "enrol", *words, "--server", api.address, "--code", code, "--pin", f"@{world.path / 'pin'}")
     world.held("device", "phone", "prefetch", *words, "--server", api.address, "--count", NONCES)
-    return payee, other, words, payer
+    return payee, other, words, payer, aged_lists(api)
+
+
+def aged_lists(api):
+    """The present list, the next that is good for an hour, and the next that is good for three days."""
+    lists = [api.fetch("trust")]
+    for age in (HOUR, 3 * DAY):
+        api.post(f"{API}/trust-policy", {"age_seconds_max": age})
+        lists.append(api.fetch("trust"))
+    return lists
 
 
 def start_paying(world, words, *via):
@@ -64,7 +78,7 @@ def start_paying(world, words, *via):
     return world.start("device", "phone", "pay", *words, *via, "--pin", f"@{world.path / 'pin'}", "--timeout", 30)
 
 
-def paid_by_qr(checks, world, payee, other, words):
+def paid_by_qr(checks, world, payee, other, words, lists):
     """One payment by QR, and around it everything that must be refused."""
     screens = Screens(world.path / "glass")
     challenge = payee.charge(BY_QR, now())
@@ -78,6 +92,7 @@ def paid_by_qr(checks, world, payee, other, words):
     trials.damaged_pictures(checks, screens.pictures("object"))
     trials.every_flipped_bit(checks, message, lambda bad: payee.check(bad, now()))
     trials.out_of_place(checks, payee, other, message, grant)
+    trials.by_an_old_list(checks, payee, message, lists, now())
     receipt = payee.accept(message, now())
     checks.that(payee.accept(message, now()) == receipt, "the same object again gets the same receipt")
     checks.that(Payee(payee.server, payee.store).accept(message, now()) == receipt, "also after a restart")
@@ -86,6 +101,25 @@ def paid_by_qr(checks, world, payee, other, words):
     checks.that(code == 0 and said["receipt"] is True, f"the phone took the foreign receipt: {said}")
     checks.that(said["object"].lower() == object_id.hex() and said["payee"] == "Foreign Bakery", "it paid this object to this payee")
     return message
+
+
+def object_by_apdu(world, words, challenge, *more):
+    """The phone pays a terminal that shows this challenge: phone, terminal, and the object before anybody has judged it."""
+    field_socket = world.path / f"field-{len(world.started)}.socket"
+    phone = start_paying(world, words, "--via", "apdu", "--socket", field_socket, *more)
+    terminal = Terminal(field_socket)
+    if (terminal.select(), terminal.put(CHALLENGE, challenge)) != (OK, OK):
+        raise Failed("the phone does not take the challenge")
+    return phone, terminal, terminal.fetch()
+
+
+def given(checks, world, phone, terminal, receipt):
+    """The phone takes the receipt; what it says at its end."""
+    checks.that(terminal.put(RECEIPT, receipt) == OK, "the phone keeps the receipt")
+    terminal.close()
+    code, said = world.finished(phone)
+    checks.that(code == 0 and said["receipt"] is True, f"the phone paid: {said}")
+    return said
 
 
 def paid_by_apdu(checks, world, payee, words):
@@ -101,10 +135,7 @@ def paid_by_apdu(checks, world, payee, words):
     receipt = payee.accept(message, now())
     forged = Signer().sign(proofs.RECEIPT, proofs.opened(receipt, proofs.RECEIPT))
     checks.that(terminal.put(RECEIPT, forged) == WRONG_DATA, "the phone refuses a receipt by another key")
-    checks.that(terminal.put(RECEIPT, receipt) == OK, "the phone keeps the right receipt")
-    terminal.close()
-    code, said = world.finished(phone)
-    checks.that(code == 0 and said["receipt"] is True, f"the phone paid by APDU: {said}")
+    given(checks, world, phone, terminal, receipt)
 
 
 def phone_refuses(checks, world, payee, words):
@@ -144,15 +175,79 @@ def settle(checks, world, payee, other, payer):
     account = status_of(api, f"accounts/{payer}")
     held = account["reserved"]["minor"], account["debt"]["minor"]
     checks.that(held == ((NONCES - 2) * LIMIT, 0), f"the other nonces stay reserved: {account}")
-    world.offline()
+    return api, account["authenticators"][0]["id"]
+
+
+def book(checks, api, payee):
+    """The server's statement against the payee's book, before and after money is given back."""
+    objects = list(payee.accepted)
+    differs, refunded = payee.audit(1, api.device("statements", payee.asks_statement(1, now())))
+    checks.that(not differs and refunded == dict.fromkeys(objects, 0), "both books say the same")
+    stale = payee.asks_statement(1, now() - proofs.SKEW_SECONDS - 60)
+    checks.refused("EXPIRED", "a request for a statement of another time", lambda: api.device("statements", stale))
+    trials.refunds(checks, api, payee, objects[1], BY_APDU, now())
+    _, refunded = payee.audit(1, api.device("statements", payee.asks_statement(1, now())))
+    checks.that(refunded == {objects[0]: 0, objects[1]: BY_APDU}, f"the statement says what was given back: {refunded}")
+    differs, _ = payee.audit(2, api.device("statements", payee.asks_statement(2, now())))
+    checks.that(differs == {objects[0]}, "from the second entry on the first is not there")
+
+
+def key_changed(checks, world, api, payee, words):
+    """The server rotates its key: the payee follows by the chain of lists, and takes what both keys granted."""
+    deaf, before = payee.copy(world.path / "deaf.cbor"), api.fetch("trust")
+    rotated = api.post(f"{API}/server-keys", {"overlap_seconds": 7 * DAY})
+    checks.that(payee.hear(api.fetch("trust")) and payee.trust.signing().hex().upper() == rotated["server"], "heard by the chain")
+    checks.that(not payee.hear(before) and payee.trust.signing().hex().upper() == rotated["server"], "an old list is not taken")
+    fresh = Payee(payee.server, world.path / "fresh.cbor")
+    checks.that(fresh.hear(api.fetch("trust")) and fresh.trust.keys == payee.trust.keys, "from the first key the chain leads there too")
+    world.held("device", "phone", "prefetch", *words, "--server", api.address, "--count", 1)
+    # Online: the server is asked before the receipt is given, on a grant by the former key.
+    phone, terminal, message = object_by_apdu(world, words, payee.charge(BY_TIP, now(), tip_max=2 * TIP), "--tip", TIP)
+    judged = payee.copy(world.path / "judged.cbor")
+    body, _, object_id, _ = payee.check(message, now())
+    checks.that((body[4][1], body[4][5]) == ([BY_TIP + TIP, EUR], TIP), "the tip is in the amount")
+    forwarded, upload = payee.forward(message, now())
+    checks.that(decoded(api.device("settlements", upload)) == {1: object_id, 2: [BY_TIP + TIP, EUR], 3: 0}, "settled at once")
+    given(checks, world, phone, terminal, payee.settled(forwarded))
+    # Offline, on a grant by the present key.
+    challenge = payee.charge(BY_NEW, now())
+    deaf.open = dict(payee.open)
+    phone, terminal, granted_anew = object_by_apdu(world, words, challenge)
+    barred = payee.copy(world.path / "barred.cbor")
+    checks.refused("BAD_GRANT", "by who has not heard of the key", lambda: deaf.check(granted_anew, now()))
+    receipt = payee.accept(granted_anew, now(), FINAL)
+    checks.that(given(checks, world, phone, terminal, receipt)["payee"] == "Foreign Bakery", "paid")
+    answer = decoded(api.device("settlements", payee.settlements()[-1]))
+    checks.that(answer[2] == [FINAL, EUR], f"the final amount is credited: {answer}")
+    return judged, message, barred, granted_anew
+
+
+def revoked(checks, api, device, judged, message, barred, granted_anew):
+    """The former key is revoked, then the phone is: whoever hears takes no more of what it took before."""
+    judged.check(message, now())
+    api.delete(f"server-keys/{proofs.kid_of(judged.server).hex()}")
+    judged.check(message, now())
+    checks.that(judged.hear(api.fetch("trust")), "a list that revokes the former key")
+    checks.refused("GRANT_REVOKED", "a grant under it", lambda: judged.check(message, now()))
+    checks.that(barred.hear(api.fetch("trust")), "heard here too")
+    barred.check(granted_anew, now())
+    api.delete(f"authenticators/{device}")
+    barred.check(granted_anew, now())
+    checks.that(barred.hear(api.fetch("trust")) and barred.trust.denied == [bytes.fromhex(device)], "a list that denies the phone")
+    checks.refused("REVOKED", "an object of the phone", lambda: barred.check(granted_anew, now()))
 
 
 def walk(checks, world):
     """All of it, in one private world."""
-    payee, other, words, payer = prepare(checks, world)
+    payee, other, words, payer, lists = prepare(checks, world)
     world.offline()
-    message = paid_by_qr(checks, world, payee, other, words)
+    message = paid_by_qr(checks, world, payee, other, words, lists)
     trials.forged_chains(checks, world, payee.server, message)
     paid_by_apdu(checks, world, payee, words)
     phone_refuses(checks, world, payee, words)
-    settle(checks, world, payee, other, payer)
+    api, device = settle(checks, world, payee, other, payer)
+    book(checks, api, payee)
+    revoked(checks, api, device, *key_changed(checks, world, api, payee, words))
+    world.offline()
+    world.held("verify", "--data", world.path / "platform")
+    checks.that(True, "the audit of the data folder holds")

@@ -1,5 +1,6 @@
-"""The foreign secure application, walked: it enrols, gets its grants, goes offline, pays the foreign payee by PIN, by PIN and one-time
-password, and this workspace's reader as a card; then what the authenticator must refuse, each beside its accepted twin."""
+"""The foreign secure application, walked: it enrols, gets its grants, goes offline, pays the foreign payee by PIN, with a tip by PIN and
+one-time password, without a credential and by a passphrase that it sets, and this workspace's reader as a card; and what the authenticator
+must refuse, each beside its accepted twin."""
 
 import threading
 import time
@@ -13,17 +14,21 @@ from proofs import BODY, EUR, decoded, sha256
 from walk_payee import enrolled_payee, now
 from world import API, PIN, WRONG_PIN, status_of
 
-LIMIT, OTP_FROM, BY_PIN, BY_OTP, BY_CARD = 2_000, 1_500, 750, 1_800, 430
+LIMIT, OTP_FROM, PIN_FROM = 2_000, 1_500, 100
+BY_PIN, BY_OTP, TIP, BY_CARD, BY_NOBODY, BY_PHRASE = 750, 1_800, 60, 430, 99, 510
+PHRASE = "correct horse battery"
 # Refusals by their numbers (docs/refusals.md): from the authenticator's socket comes no more.
 BAD_SIG, OPEN_FAILED, BAD_GRANT, NONCE_SPENT, CRED_WRONG, OTP_USED = 2, 10, 101, 102, 104, 106
 LIMIT_TX, ALREADY_ENROLLED, NOT_PAIRED, PAYEE_UNKNOWN, UV_TOO_WEAK, CHALLENGE_UNKNOWN = 107, 113, 114, 115, 118, 119
-ATTEMPTS = 5
+CRED_FORM, TIP_TOO_HIGH, CRED_KIND = 131, 135, 139
+ATTEMPTS, POOL = 5, 6
 
 
 def enrol(checks, world, api, server):
     """The whole enrolment by the foreign application itself, over HTTP; refused around it what is not the server's or not its own."""
     app = sa.SecureApplication(world.authenticator(server), server)
-    limits = {"per_payment": {"minor": LIMIT, "currency": "EUR"}, "otp_from_minor": OTP_FROM, "attempts": ATTEMPTS}
+    limits = {"per_payment": {"minor": LIMIT, "currency": "EUR"}, "otp_from_minor": OTP_FROM, "attempts": ATTEMPTS, "pool": POOL}
+    limits["no_credential_below_minor"] = PIN_FROM
     payer = world.account(api, limits)
     code = bytes.fromhex(api.post(f"{API}/accounts/{payer}/invitations", {})["code"])
     checks.refused(NOT_PAIRED, "an enrolment before pairing", lambda: app.begin(code))
@@ -47,9 +52,10 @@ def enrol(checks, world, api, server):
 
 def prefetch(checks, app, api):
     """Tokens and grants (1.2, 1.3); a grant on another token, or by another server, is not taken."""
-    tokens = app.nonces(4)
+    tokens = app.nonces(POOL)
     said = [sa.token_says(token) for token in tokens]
-    checks.that([place for _, place, _ in said] == [1, 2, 3, 4] and len({nonce for nonce, _, _ in said}) == 4, "tokens rise, nonces differ")
+    places, nonces = [place for _, place, _ in said], {nonce for nonce, _, _ in said}
+    checks.that(places == list(range(1, POOL + 1)) and len(nonces) == POOL, "tokens rise, nonces differ")
     grants = sa.grants_of(api, tokens)
     checks.that(sa.grants_of(api, tokens) == grants, "the same tokens get the same grants")
     checks.refused("BAD_GRANT", "grants in another order", lambda: app.add(tokens, grants[::-1]))
@@ -126,7 +132,7 @@ def paid_by_pin(checks, app, payee):
     sealed = app.sealed(pair, challenge, PIN)
     message = app.authorise(sealed)
     checks.that(attempts(app) == ATTEMPTS, "the right PIN gives the attempts back")
-    body, _, object_id, _ = payee.check(message, now())
+    body, _, _, _ = payee.check(message, now())
     checks.that((body[6], body[7]) == (1, False), "a PIN is attested, and no one-time password")
     receipt = payee.accept(message, now())
     checks.that(app.takes_receipt(message, challenge, receipt), "the application takes the receipt")
@@ -135,25 +141,98 @@ def paid_by_pin(checks, app, payee):
     checks.refused(NONCE_SPENT, "the sealed credential once more", lambda: app.authorise(sealed))
     checks.refused(CHALLENGE_UNKNOWN, "the challenge with another nonce", lambda: app.authorise(app.sealed(other, challenge, PIN)))
     checks.that(app.ask(sa.REEMIT, sha256(pair[0])) == message, "the object once more has the same bytes")
-    return message, object_id
+    return message
 
 
 def paid_by_otp(checks, app, application, payee):
     """Above the rule's amount the PIN alone is too weak; with a second nonce the authenticator pays (1.3b, 1.3c)."""
-    challenge = payee.charge(BY_OTP, now())
-    pair = app.offer(BY_OTP)
-    checks.refused(UV_TOO_WEAK, "a PIN alone", lambda: app.authorise(app.sealed(pair, challenge, PIN)))
-    checks.refused(OTP_USED, "a wrong password", lambda: app.second_nonce(pair, challenge, application, "00000000"))
-    password = application.password(proofs.payload_hash(challenge))
-    second = app.second_nonce(pair, challenge, application, password)
-    checks.refused(OTP_USED, "the password again", lambda: app.second_nonce(pair, challenge, application, password))
-    not_bound = {**app.sealed(pair, challenge, PIN), 3: second}
+    challenge = payee.charge(BY_OTP, now(), tip_max=TIP)
+    checks.that(app.ask(sa.PREVIEW, challenge)[4] == TIP, "the user is shown how much may be added")
+    pair, transaction = app.offer(BY_OTP + TIP), proofs.payload_hash(challenge)
+
+    def second_nonce(password, tip=TIP):
+        return app.second_nonce(pair, challenge, application, password, tip)
+
+    checks.refused(UV_TOO_WEAK, "a PIN alone", lambda: app.authorise(app.sealed(pair, challenge, PIN, tip=TIP)))
+    checks.refused(OTP_USED, "a wrong password", lambda: second_nonce("00000000"))
+    checks.refused(OTP_USED, "a password without the tip", lambda: second_nonce(application.password(transaction)))
+    checks.refused(TIP_TOO_HIGH, "a tip above what is asked for", lambda: second_nonce("00000000", TIP + 1))
+    password = application.password(proofs.agreed(transaction, TIP))
+    second = second_nonce(password)
+    checks.refused(OTP_USED, "the password again", lambda: second_nonce(password))
+    not_bound = {**app.sealed(pair, challenge, PIN, tip=TIP), 3: second}
     unopened(checks, app, "a credential that is not bound to its second nonce", not_bound)
-    message = app.authorise(app.sealed(pair, challenge, PIN, second))
-    body, _, object_id, _ = payee.check(message, now())
+    over = app.sealed(pair, challenge, PIN, second, tip=TIP + 1)
+    checks.refused(TIP_TOO_HIGH, "a credential for more", lambda: app.authorise(over))
+    good = app.sealed(pair, challenge, PIN, second, tip=TIP)
+    checks.refused(BAD_SIG, "a second nonce for another tip", lambda: app.authorise({**good, 6: TIP - 1}))
+    message = app.authorise(good)
+    body, _, _, _ = payee.check(message, now())
     checks.that((body[6], body[7]) == (1, True), "PIN and one-time password are attested")
+    checks.that((body[4][1], body[4][5]) == ([BY_OTP + TIP, EUR], TIP), "the tip is in the amount")
     payee.accept(message, now())
-    return message, object_id
+    return message
+
+
+def paid_by_nobody(checks, app, payee):
+    """Below the amount at which a PIN is asked for: an empty credential, from the paired application all the same."""
+    challenge, more = payee.charge(BY_NOBODY, now()), payee.charge(PIN_FROM, now())
+    pair = app.offer(PIN_FROM)
+    good = app.sealed(pair, challenge, "", kind=sa.NOTHING)
+    unopened(checks, app, "no sealing at all", {key: part for key, part in good.items() if key != 4})
+    unopened(checks, app, "an empty credential from nobody", app.sealed(pair, challenge, "", kind=sa.NOTHING, sender=None))
+    weak = app.sealed(pair, more, "", kind=sa.NOTHING)
+    checks.refused(UV_TOO_WEAK, "an empty credential where a PIN is asked for", lambda: app.authorise(weak))
+    message = app.authorise(good)
+    body, _, _, _ = payee.check(message, now())
+    checks.that((5 in body, body[6], body[7]) == (False, 0, False), "nothing is attested, and nothing proved")
+    payee.accept(message, now())
+    return message
+
+
+def paid_by_phrase(checks, app, payee):
+    """A passphrase, set under the PIN and paid with; what sets nothing, beside it."""
+    challenge = payee.charge(BY_PHRASE, now())
+    pair = app.offer(BY_PHRASE)
+    unset = app.sealed(pair, challenge, PHRASE, kind=sa.PASSPHRASE)
+    checks.refused(CRED_KIND, "a passphrase that is not set", lambda: app.authorise(unset))
+    short = app.sealed_setting((sa.PIN, PIN), (sa.PASSPHRASE, "seven b"))
+    checks.refused(CRED_FORM, "a passphrase that is too short", lambda: app.ask(sa.SET_CREDENTIAL, short))
+    wrong = app.sealed_setting((sa.PIN, WRONG_PIN), (sa.PASSPHRASE, PHRASE))
+    checks.refused(CRED_WRONG, "set under a wrong PIN", lambda: app.ask(sa.SET_CREDENTIAL, wrong))
+    time.sleep(1.1)
+    setting = app.sealed_setting((sa.PIN, PIN), (sa.PASSPHRASE, PHRASE))
+    app.ask(sa.SET_CREDENTIAL, setting)
+    status = app.ask(sa.STATUS)
+    checks.that((status[3], status[11]) == (ATTEMPTS, [sa.PIN, sa.PASSPHRASE]), f"both are set, all attempts left: {status}")
+    checks.refused(OPEN_FAILED, "the same message once more", lambda: app.ask(sa.SET_CREDENTIAL, setting))
+    time.sleep(0.3)
+    under = app.sealed_setting((sa.PIN, PIN), (sa.PASSPHRASE, PHRASE * 2))
+    checks.refused(UV_TOO_WEAK, "a passphrase under the weaker PIN", lambda: app.ask(sa.SET_CREDENTIAL, under))
+    message = app.authorise(app.sealed(pair, challenge, PHRASE, kind=sa.PASSPHRASE))
+    body, _, _, _ = payee.check(message, now())
+    checks.that((body[6], body[7]) == (2, False), "a passphrase is attested")
+    receipt = payee.accept(message, now(), BY_PHRASE - 10)
+    checks.that(app.takes_receipt(message, challenge, receipt), "a receipt for less")
+    said = proofs.opened(receipt, proofs.RECEIPT)
+    for final in (0, BY_PHRASE + 1):
+        bad = payee.signer.sign(proofs.RECEIPT, {**said, BODY: {**said[BODY], 3: final}})
+        checks.that(not app.takes_receipt(message, challenge, bad), f"none for {final}")
+    return message
+
+
+def heard(checks, app, api):
+    """The server's list reaches the authenticator; an older one changes nothing, and one by another key is refused."""
+    old = api.fetch("trust")
+    api.post(f"{API}/trust-policy", {"age_seconds_max": 100_000})
+    app.hear(api.fetch("trust"))
+    epoch = app.trust.epoch
+    checks.that(app.ask(sa.STATUS)[12] == epoch > 0, "the authenticator has the list's epoch")
+    app.ask(sa.TRUST, decoded(old)[2])
+    checks.that(app.ask(sa.STATUS)[12] == epoch, "an older list changes nothing")
+    later = proofs.opened(decoded(api.fetch("trust"))[2], proofs.TRUST_LIST)
+    foreign = proofs.Signer().sign(proofs.TRUST_LIST, {**later, BODY: {**later[BODY], 1: epoch + 1}})
+    checks.refused(BAD_SIG, "a list by another key", lambda: app.ask(sa.TRUST, foreign))
 
 
 def refused_challenges(checks, app, payee):
@@ -209,9 +288,10 @@ def settle(checks, world, app, payee, payer, made):
     checks.that(set(answer[BODY][3]) == {token for token, _ in named}, "the server has them on record")
     checks.that(app.ask(sa.STATUS)[5] == 0, "the authenticator forgets what is on record")
     account = status_of(api, f"accounts/{payer}")
-    cost = 1_000_000 - BY_PIN - BY_OTP - BY_CARD
+    cost = 1_000_000 - BY_PIN - BY_OTP - TIP - BY_CARD - BY_NOBODY - (BY_PHRASE - 10)
     left = account["available"]["minor"] + account["reserved"]["minor"]
     checks.that((left, account["reserved"]["minor"], account["debt"]["minor"]) == (cost, LIMIT, 0), f"the account: {account}")
+    checks.that([release["amount"]["minor"] for release in account["releases"]] == [LIMIT], f"what comes free, and when: {account}")
     world.offline()
     world.held("verify", "--data", world.path / "platform")
     checks.that(True, "the audit of the data folder holds")
@@ -233,9 +313,10 @@ def walk(checks, world):
     app, payer = enrol(checks, world, api, server)
     application = pair_application(checks, app)
     prefetch(checks, app, api)
+    heard(checks, app, api)
     world.offline()
-    first, _ = paid_by_pin(checks, app, payee)
-    second, _ = paid_by_otp(checks, app, application, payee)
+    made = [paid_by_pin(checks, app, payee), paid_by_otp(checks, app, application, payee)]
+    made += [paid_by_nobody(checks, app, payee), paid_by_phrase(checks, app, payee)]
     refused_challenges(checks, app, payee)
-    third = paid_as_a_card(checks, world, app)
-    settle(checks, world, app, payee, payer, [first, second, third])
+    made.append(paid_as_a_card(checks, world, app))
+    settle(checks, world, app, payee, payer, made)

@@ -73,6 +73,14 @@ class Api:
         """What the operator sees, in JSON."""
         return json.loads(self._send("GET", path, None, {}))
 
+    def fetch(self, route):
+        """What anybody may ask, in CBOR."""
+        return self._send("GET", f"{API}/{route}", None, {})
+
+    def delete(self, path):
+        """A revocation by the operator."""
+        return json.loads(self._send("DELETE", f"{API}/{path}", None, {"Idempotency-Key": request_id()}))
+
     def post(self, path, body, request=None):
         """A change by the operator, in JSON, under a request id; the same id again gets the same answer."""
         headers = {"Content-Type": "application/json", "Idempotency-Key": request or request_id()}

@@ -59,7 +59,7 @@ pub fn sides() -> Result<Sides, Trouble> {
 }
 
 /// What sets up one device: its payer, with money enough for all its grants, and its enrolment.
-fn enrolment(number: u32) -> Result<[Command; 4], Trouble> {
+pub fn enrolment(number: u32) -> Result<[Command; 4], Trouble> {
     let (payer, code) = (PayerId(random16("payer", number)), Hash(random32("code", number)));
     let limits = AccountLimits {
         per_payment: eur(LIMIT_MINOR)?,

@@ -1,4 +1,6 @@
 //! The flags of the device roles: read once, taken by name, and what nobody took is a mistake.
+//!
+//! **Invariant:** an error names a flag, never its value nor a stray word: either may be a part of a secret.
 use crate::{args, report::Failure};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -87,9 +89,9 @@ impl Flags {
         let Some(value) = self.optional(name) else { return Ok(None) };
         let from = if value == "-" { Some("-") } else { value.strip_prefix('@') };
         let Some(path) = from else { return Ok(Some(Secret::new(value))) };
-        let bytes = Secret::new(args::file(path)?);
+        let bytes = Secret::new(args::file_of(name, path)?);
         let text = std::str::from_utf8(bytes.reveal())
-            .map_err(|_| Failure::Misuse(format!("--{name}: {path} is not UTF-8")))?;
+            .map_err(|_| Failure::Misuse(format!("--{name}: the file is not UTF-8")))?;
         Ok(Some(Secret::new(text.trim_end().to_owned())))
     }
 
@@ -113,10 +115,10 @@ impl Flags {
 
     /// Nothing may be left that nobody took.
     pub fn end(self) -> Result<(), Failure> {
-        let flags = self.values.keys().chain(&self.switches).map(|name| format!("--{name}"));
-        match self.words.iter().cloned().chain(flags).next() {
-            Some(left) => Err(Failure::Misuse(format!("{left}: not understood here"))),
-            None => Ok(()),
+        match self.values.keys().chain(&self.switches).next() {
+            Some(name) => Err(Failure::Misuse(format!("--{name}: not understood here"))),
+            None if self.words.is_empty() => Ok(()),
+            None => Err(Failure::Misuse("a word too many; a value with spaces stands in quotes".into())),
         }
     }
 }
@@ -124,4 +126,50 @@ impl Flags {
 /// Names are case-blind, and `-` is `_`.
 fn named(word: &str) -> String {
     word.to_lowercase().replace('_', "-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "5EC0DE5EC0DE5EC0DE5EC0DE5EC0DE77";
+
+    fn drop_value<T>(value: Result<T, Failure>) -> Result<(), Failure> {
+        value.map(drop)
+    }
+
+    fn flags(words: &[&str]) -> Flags {
+        Flags::parse(lexopt::Parser::from_args(words)).ok().unwrap()
+    }
+
+    fn told(refused: Result<(), Failure>) -> String {
+        let Err(Failure::Misuse(told)) = refused else { panic!("understood, or another failure") };
+        assert!(!told.to_lowercase().contains("5ec0de"), "{told}");
+        told
+    }
+
+    /// A key where a path belongs, and a path that is one half of a key: the flag is named, and nothing else.
+    #[test]
+    fn a_file_that_cannot_be_read_is_told_by_its_flag_alone() {
+        let at = format!("@{SECRET}");
+        for read in [
+            |flags: &mut Flags| drop_value(flags.secret("key")),
+            |flags: &mut Flags| drop_value(flags.required_hex::<16>("key")),
+        ] as [fn(&mut Flags) -> Result<(), Failure>; 2]
+        {
+            let mut given = flags(&["--key", &at]);
+            assert!(told(read(&mut given)).contains("--key"));
+        }
+    }
+
+    /// `--passphrase correct horse`, without quotes.
+    #[test]
+    fn a_stray_word_and_a_stray_value_are_not_repeated() {
+        let mut twin = flags(&["--passphrase", SECRET]);
+        assert!(twin.optional("passphrase").is_some() && twin.end().is_ok());
+        let mut stray = flags(&["--passphrase", "correct", SECRET]);
+        assert!(stray.optional("passphrase").is_some());
+        told(stray.end());
+        assert!(told(flags(&["--nonsense", SECRET]).end()).contains("--nonsense"));
+    }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::{path::PathBuf, process::ExitCode};
 use symbolon_offline_payment::{
     messages::Bill,
-    payee::{Accepted, Asked, Difference},
+    payee::{Accepted, Asked, BookEntry, Difference},
     state::Source,
 };
 use symbolon_reader::{ApduLink, Charge, Node, PayerLink, QrLink, Reader, Uploaded};
@@ -103,9 +103,16 @@ fn minor(minor: u64, currency: Currency) -> Result<Amount, Failure> {
     Amount::new(minor, currency).map_err(|_| CoreRefusal::AmountInvalid.refused().into())
 }
 
-fn cancel(flags: Flags, store: PathBuf) -> Result<Value, Failure> {
+/// Closes the challenge that was asked last; with `--bill`, that bill and its open parts.
+fn cancel(mut flags: Flags, store: PathBuf) -> Result<Value, Failure> {
+    let bill = flags.hex("bill")?;
     flags.end()?;
-    Reader::open(&store).map_err(failed)?.cancel().map_err(failed)?;
+    let mut reader = Reader::open(&store).map_err(failed)?;
+    match bill {
+        Some(bill) => reader.close_bill(bill),
+        None => reader.cancel(),
+    }
+    .map_err(failed)?;
     Ok(json!({}))
 }
 
@@ -122,7 +129,7 @@ fn trust(reader: &Reader<symbolon_transport::store::FileFlash>) -> Value {
     let payee = reader.state().payee.as_ref();
     json!({
         "epoch": payee.map(|payee| payee.trust.epoch),
-        "denied": payee.map(|payee| payee.denied.len()),
+        "denied": payee.map(|payee| payee.denied.0.len()),
         "list_until": payee.map(|payee| payee.trust.heard.plus(payee.trust.age_seconds_max).ms().0),
     })
 }
@@ -231,6 +238,7 @@ fn status(flags: Flags, store: PathBuf) -> Result<Value, Failure> {
         let known = state.refused.iter().find(|refused| refused.object == one.id);
         known.map(|refused| show::refusal(refused.refusal.refused()))
     };
+    let book = state.payee.as_ref().map_or(&[][..], |payee| payee.book.as_slice());
     let more = trust(&reader);
     Ok(show::with(
         more,
@@ -242,13 +250,22 @@ fn status(flags: Flags, store: PathBuf) -> Result<Value, Failure> {
             "unsettled": accepted.iter().filter(|one| !one.settled).count(),
             "objects": accepted.iter().map(|one| json!({
                 "object": one.id.to_string(), "token": one.token.to_string(), "settled": one.settled, "taken": show::amount(one.taken), "refusal": refusal_of(one),
-            })).collect::<Vec<_>>(),
+            })).chain(book.iter().filter_map(refused)).collect::<Vec<_>>(),
             "forwarded": state.payee.as_ref().map_or(0, |payee| payee.forwarded.len()),
             "bills": state.payee.iter().flat_map(|payee| &payee.bills).map(|record| json!({
                 "bill": symbolon_types::hex_lower(&record.bill.id), "total": show::amount(record.bill.total), "paid_minor": record.paid_minor,
             })).collect::<Vec<_>>(),
         }),
     ))
+}
+
+/// What the server refused for good, as it is shown.
+fn refused(entry: &BookEntry) -> Option<Value> {
+    let refusal = show::refusal(entry.refusal?.refused());
+    Some(json!({
+        "object": entry.object.to_string(), "token": entry.token.to_string(), "settled": false,
+        "taken": show::amount(entry.taken), "refusal": refusal,
+    }))
 }
 
 fn amount(flags: &mut Flags) -> Result<Amount, Failure> {

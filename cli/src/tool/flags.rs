@@ -60,7 +60,7 @@ impl Flags {
         let given = value.reveal().as_str();
         let path = if given == "-" { Some("-") } else { given.strip_prefix('@') };
         let Some(path) = path else { return Ok(Some(Secret::new(given.trim().to_owned()))) };
-        let bytes = Secret::new(args::file(path)?);
+        let bytes = Secret::new(args::file_of(name, path)?);
         let text = std::str::from_utf8(bytes.reveal()).map_err(|_| wrong(name, "the file is not UTF-8"))?;
         Ok(Some(Secret::new(text.trim().to_owned())))
     }
@@ -86,7 +86,7 @@ impl Flags {
     pub fn required_file(&mut self, name: &str) -> Result<Secret<Vec<u8>>, Failure> {
         let path = self.given(name).ok_or_else(|| wrong(name, "is missing"))?;
         let path = path.reveal();
-        args::file(path.strip_prefix('@').unwrap_or(path)).map(Secret::new)
+        args::file_of(name, path.strip_prefix('@').unwrap_or(path)).map(Secret::new)
     }
 
     /// A decimal number, if it is there.
@@ -117,5 +117,52 @@ impl Flags {
             None if self.words.is_empty() => Ok(()),
             None => Err(Failure::Misuse("a word too many; values follow a flag".into())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "5EC0DE5EC0DE5EC0DE5EC0DE5EC0DE77";
+
+    fn drop_value<T>(value: Result<T, Failure>) -> Result<(), Failure> {
+        value.map(drop)
+    }
+
+    fn flags(words: &[&str]) -> Flags {
+        Flags::parse(lexopt::Parser::from_args(words)).ok().unwrap()
+    }
+
+    fn told(refused: Result<(), Failure>) -> String {
+        let Err(Failure::Misuse(told)) = refused else { panic!("understood, or another failure") };
+        assert!(!told.to_lowercase().contains("5ec0de"), "{told}");
+        told
+    }
+
+    /// A key where a path belongs, and a path that is one half of a key: the flag is named, and nothing else.
+    #[test]
+    fn a_file_that_cannot_be_read_is_told_by_its_flag_alone() {
+        let at = format!("@{SECRET}");
+        for read in [
+            |flags: &mut Flags| drop_value(flags.required_file("key")),
+            |flags: &mut Flags| drop_value(flags.required_text("key")),
+        ] as [fn(&mut Flags) -> Result<(), Failure>; 2]
+        {
+            let mut given = flags(&["--key", &at]);
+            assert!(told(read(&mut given)).contains("--key"));
+        }
+        assert!(told(drop_value(flags(&["--key", SECRET]).required_file("key"))).contains("--key"));
+    }
+
+    /// `--passphrase correct horse`, without quotes.
+    #[test]
+    fn a_stray_word_and_a_stray_value_are_not_repeated() {
+        let mut twin = flags(&["--passphrase", SECRET]);
+        assert!(twin.given("passphrase").is_some() && twin.end().is_ok());
+        let mut stray = flags(&["--passphrase", "correct", SECRET]);
+        assert!(stray.given("passphrase").is_some());
+        told(stray.end());
+        assert!(told(flags(&["--nonsense", SECRET]).end()).contains("--nonsense"));
     }
 }

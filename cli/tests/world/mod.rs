@@ -109,7 +109,7 @@ impl World {
     pub fn enrolled(funds: u64, limit: u64) -> Self {
         let mut world = Self::founded();
         let limits = json!({
-            "per_payment": { "minor": limit, "currency": "EUR" }, "pool": 32, "count": 1000, "cumulative_minor": funds,
+            "per_payment": { "minor": limit, "currency": "EUR" }, "pool": 32, "count": 228, "cumulative_minor": funds,
         });
         let opened = world.posted("/v1/offline-payment/accounts", &json!({ "limits": limits }));
         world.payer = text(&opened, "payer");

@@ -123,26 +123,44 @@ impl SigningKey {
 }
 
 /// An X25519 private key (RFC 7748), for HPKE's key encapsulation.
-#[derive(Clone, Debug)]
-pub struct KemKey(Secret<[u8; 32]>);
+///
+/// **Invariant:** a public key that is kept is this private key's.
+#[derive(Clone)]
+pub struct KemKey {
+    private: Secret<[u8; 32]>,
+    public: Option<KemPublic>,
+}
+
+impl core::fmt::Debug for KemKey {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_tuple("KemKey").field(&self.private).finish()
+    }
+}
 
 impl KemKey {
     /// From 32 bytes, random or derived from a secret; clamped where it is used.
     #[must_use]
     pub fn from_private(private: Secret<[u8; 32]>) -> Self {
-        Self(private)
+        Self { private, public: None }
+    }
+
+    /// The same key, which from now on knows its public key: opening a message takes both, and this one costs a third of it.
+    #[must_use]
+    pub fn paired(self, crypto: &dyn Crypto) -> Self {
+        let public = Some(self.public(crypto));
+        Self { public, ..self }
     }
 
     /// The private bytes, for whoever seals them at rest.
     #[must_use]
     pub fn private(&self) -> &Secret<[u8; 32]> {
-        &self.0
+        &self.private
     }
 
     /// The public key.
     #[must_use]
     pub fn public(&self, crypto: &dyn Crypto) -> KemPublic {
-        KemPublic(crypto.x25519_public(self.0.reveal()))
+        self.public.unwrap_or_else(|| KemPublic(crypto.x25519_public(self.private.reveal())))
     }
 
     /// The raw shared secret with `other`: input of a key derivation, never a key by itself.
@@ -150,7 +168,7 @@ impl KemKey {
     /// # Errors
     /// [`CryptoError`] when `other` is of small order, so that the secret would be all zero (RFC 7748 §6.1).
     pub fn agree(&self, crypto: &dyn Crypto, other: &KemPublic) -> Result<Secret<[u8; 32]>, CryptoError> {
-        crypto.x25519(self.0.reveal(), &other.0)
+        crypto.x25519(self.private.reveal(), &other.0)
     }
 }
 

@@ -161,7 +161,7 @@ impl<F: Flash> Phone<F> {
         let waiting = waiting.with_second(second);
         let (_, message) = match credential {
             Some(credential) => waiting.enter(CRYPTO, credential, &self.key(), lost, &entropy::seed()?)?,
-            None => waiting.unverified(CRYPTO, lost)?,
+            None => waiting.unverified(CRYPTO, &self.key(), lost, &entropy::seed()?)?,
         };
         witness("sealed-credential", &to_vec(&message));
         Ok(Sealed { application, message })
@@ -189,8 +189,8 @@ impl<F: Flash> Phone<F> {
         Ok((self.authenticator.message(&Request::SecondNonce(request))?, password.next))
     }
 
-    /// After a refusal: the nonce goes back to where it was, behind the others when time was against it, or nowhere when it is dead. After
-    /// anything else nothing is known, and the payment stays underway.
+    /// After a refusal: the nonce goes back to where it was, behind the others when time was against it, among those to be granted again when its
+    /// grant counts no more, or nowhere when it is dead. After anything else nothing is known, and the payment stays underway.
     fn give_back(&mut self, nonce: GrantedNonce, failure: Failure) -> Result<Failure, Failure> {
         let Some(refusal) = failure.refusal() else { return Ok(failure) };
         if refusal == Refusal::Own(Own::StoreFailed) {
@@ -199,7 +199,9 @@ impl<F: Flash> Phone<F> {
         self.keep(|state| {
             state.underway = None;
             match refusal {
-                Refusal::Own(Own::NonceSpent | Own::NonceUnknown | Own::BadGrant | Own::GrantRevoked) => {}
+                Refusal::Own(Own::NonceSpent | Own::NonceUnknown) => {}
+                // The token still fills the pools: the server signs its grant anew, or says that it never will.
+                Refusal::Own(Own::BadGrant | Own::GrantRevoked) => state.asked.push(nonce.token),
                 // The authenticator has wiped its pool: no token of it will ever be paid with.
                 Refusal::Own(Own::CredentialLocked) => (state.wallet, state.asked) = Default::default(),
                 Refusal::Core(CoreRefusal::Expired) => state.wallet.pool.push(nonce),

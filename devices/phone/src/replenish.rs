@@ -7,7 +7,6 @@ use symbolon_offline_payment::{
 };
 use symbolon_proof::Raw;
 use symbolon_state::Flash;
-use symbolon_transport::clock;
 use symbolon_types::CoreRefusal;
 use symbolon_wire::cbor::Bytes;
 
@@ -26,15 +25,18 @@ impl<F: Flash> Phone<F> {
     pub fn prefetch(&mut self, node: &Node, count: u32, witness: &mut Witness<'_>) -> Result<usize, Failure> {
         self.recover()?;
         self.hear(node)?;
-        let now = clock::wall().seconds();
-        let wallet = self.secure.get().wallet.clone().drop_expired(now)?;
+        let wallet = self.secure.get().wallet.clone().drop_expired(self.trust()?.heard)?;
         self.keep(|state| state.wallet = wallet)?;
         let before = self.redeem(node, witness)?;
         let tokens = match self.authenticator.messages(&Request::Nonces(count)) {
             // Nonces that have ended at the server still fill the pool; a reconciliation tells which.
-            Err(failure) if failure.refusal() == Some(Refusal::Own(Own::PoolFull)) => {
+            Err(failure) if is_full(&failure) => {
                 self.report(node, witness)?;
-                self.authenticator.messages(&Request::Nonces(count))?
+                match self.authenticator.messages(&Request::Nonces(count)) {
+                    // Full of nonces that have just been granted again: that is what was wanted.
+                    Err(failure) if before > 0 && is_full(&failure) => return Ok(before),
+                    answer => answer?,
+                }
             }
             answer => answer?,
         };
@@ -42,21 +44,46 @@ impl<F: Flash> Phone<F> {
         Ok(before.saturating_add(self.redeem(node, witness)?))
     }
 
-    /// Sends the tokens whose grants are not in, and takes the grants.
+    /// Sends the tokens whose grants are not in, and takes the grants. Where one of them will never be granted they are sent one by one, so that
+    /// it alone is given up.
     fn redeem(&mut self, node: &Node, witness: &mut Witness<'_>) -> Result<usize, Failure> {
         let tokens = self.secure.get().asked.clone();
         if tokens.is_empty() {
             return Ok(0);
         }
-        let grants: Vec<Bytes> = match node.exchange("grants", &tokens) {
-            Err(failure) if failure.refusal().is_some_and(never_granted) => {
-                self.keep(|state| state.asked.clear())?;
+        match self.redeem_these(node, &tokens, witness) {
+            Err(failure) if tokens.len() > 1 && is_never_granted(&failure) => {}
+            done => return done,
+        }
+        let (mut added, mut refused) = (0usize, None);
+        for token in &tokens {
+            match self.redeem_these(node, std::slice::from_ref(token), witness) {
+                Err(failure) if is_never_granted(&failure) => refused = Some(failure),
+                done => added = added.saturating_add(done?),
+            }
+        }
+        refused.map_or(Ok(added), Err)
+    }
+
+    /// One request, all of it granted or nothing; a token that stands alone in it and is never granted is given up.
+    fn redeem_these(
+        &mut self,
+        node: &Node,
+        tokens: &[Bytes],
+        witness: &mut Witness<'_>,
+    ) -> Result<usize, Failure> {
+        let grants: Vec<Bytes> = match node.exchange("grants", &tokens.to_vec()) {
+            Err(failure) if tokens.len() == 1 && is_never_granted(&failure) => {
+                self.keep(|state| state.asked.retain(|asked| !tokens.contains(asked)))?;
                 return Err(failure);
             }
             answer => answer?,
         };
-        let wallet = self.secure.get().wallet.clone().add(CRYPTO, &self.trust()?, &tokens, &grants)?;
-        self.keep(|state| (state.wallet, state.asked) = (wallet, Vec::new()))?;
+        let wallet = self.secure.get().wallet.clone().add(CRYPTO, &self.trust()?, tokens, &grants)?;
+        self.keep(|state| {
+            state.wallet = wallet;
+            state.asked.retain(|asked| !tokens.contains(asked));
+        })?;
         for (number, (token, grant)) in (1..).zip(tokens.iter().zip(&grants)) {
             witness(&format!("nonce-token-{number}"), &token.0);
             witness(&format!("grant-{number}"), &grant.0);
@@ -75,7 +102,8 @@ impl<F: Flash> Phone<F> {
         self.report(node, witness)
     }
 
-    /// Takes the server's word on its keys in, here and in the authenticator, and drops the nonces that are under a key that counts no more.
+    /// Takes the server's word on its keys in, here and in the authenticator. Nonces that are under a key that counts no more, by the time of the
+    /// server's list, leave the wallet and are granted again at the next prefetch.
     ///
     /// # Errors
     /// NOT_ENROLLED; BAD_SIG and GRANT_REVOKED for lists that do not lead on from the keys known; STORE_FAILED; [`Failure::Transport`].
@@ -84,9 +112,11 @@ impl<F: Flash> Phone<F> {
         let update = node.trust()?;
         self.tell(&update)?;
         let (trust, _) = before.updated(CRYPTO, &update)?;
-        let now = clock::wall().seconds();
-        let wallet = self.secure.get().wallet.clone().drop_revoked(CRYPTO, &trust, now)?;
-        self.keep(|state| (state.trust, state.wallet) = (Some(trust), wallet))
+        let (wallet, ungranted) = self.secure.get().wallet.clone().drop_revoked(CRYPTO, &trust)?;
+        self.keep(|state| {
+            (state.trust, state.wallet) = (Some(trust), wallet);
+            state.asked.extend(ungranted);
+        })
     }
 
     /// Brings every list to the authenticator, oldest first. A rotation that is not for it, because it knows a later key already, it refuses, and
@@ -123,7 +153,7 @@ impl<F: Flash> Phone<F> {
 
     /// Forgets payments that can be charged no more, and the oldest of those that have a receipt.
     fn forget_old(&mut self) -> Result<(), Failure> {
-        let now = clock::wall().seconds();
+        let now = self.trust()?.heard;
         let receipted = self.payments().iter().filter(|held| held.payment.receipt.is_some()).count();
         let mut surplus = receipted.saturating_sub(PAYMENTS_MAX);
         self.keep(|state| {
@@ -136,10 +166,17 @@ impl<F: Flash> Phone<F> {
     }
 }
 
-/// Tokens that the server will never grant: sending them again leads nowhere.
-fn never_granted(refusal: Refusal) -> bool {
+/// Tokens of which the server will never grant one: sending it again leads nowhere.
+fn is_never_granted(failure: &Failure) -> bool {
     matches!(
-        refusal,
-        Refusal::Own(Own::NonceRepeated) | Refusal::Core(CoreRefusal::Expired | CoreRefusal::BadSignature)
+        failure.refusal(),
+        Some(
+            Refusal::Own(Own::NonceRepeated)
+                | Refusal::Core(CoreRefusal::Expired | CoreRefusal::BadSignature)
+        )
     )
+}
+
+fn is_full(failure: &Failure) -> bool {
+    failure.refusal() == Some(Refusal::Own(Own::PoolFull))
 }

@@ -216,14 +216,23 @@ fn an_upload_goes_on_after_a_refusal_and_after_a_death() {
     assert!(reader.upload(&node, &mut ignore).is_err());
     drop(reader);
     let mut reader = Reader::open(&dir.path().join("reader-1")).unwrap();
-    server.refuse_next(Refusal::Own(Own::SettledLate));
+    // Nothing was recorded: it stays, and is sent again.
+    let full = Refusal::Core(CoreRefusal::NotDurable);
+    server.refuse_next(full);
     let answers = upload(&mut reader, &server);
     let kinds = answers.iter().map(|one| one.answer.map(|_| ())).collect::<Vec<_>>();
-    assert_eq!(kinds, [Err(Refusal::Own(Own::SettledLate)), Ok(()), Ok(())]);
+    assert_eq!(kinds, [Err(full), Ok(()), Ok(())]);
     assert_eq!(reader.state().refused.len(), 1);
+    // Refused for good: it goes to the book, and is not sent again.
+    let late = Refusal::Own(Own::SettledLate);
+    server.refuse_next(late);
     let answers = upload(&mut reader, &server);
-    assert_eq!(answers.iter().map(|one| one.answer.is_ok()).collect::<Vec<_>>(), [true]);
-    assert_eq!((reader.state().refused.len(), server.bank().credited(1)), (0, 30), "once each");
+    assert_eq!(answers.iter().map(|one| one.answer.map(|_| ())).collect::<Vec<_>>(), [Err(late)]);
+    assert_eq!(upload(&mut reader, &server), []);
+    let payee = reader.state().payee.as_ref().unwrap();
+    assert_eq!((payee.accepted.len(), reader.state().refused.len()), (2, 0));
+    assert_eq!(payee.book.iter().map(|entry| entry.refusal).collect::<Vec<_>>(), [Some(late)]);
+    assert_eq!(server.bank().credited(1), 30, "the server of this test had performed the first one");
 }
 
 #[test]

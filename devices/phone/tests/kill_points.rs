@@ -11,11 +11,11 @@ use symbolon_offline_payment::{
     OfflinePaymentRefusal as Own, Refusal,
     authenticator::Credential,
     messages::PayeeNonce,
-    payee::{Payee, PayeeState},
+    payee::{Asked, Payee, PayeeState},
     secure_application::LastCall,
 };
 use symbolon_phone::{Entry, Failure, HeldPayment, PayeeLink, Phone};
-use symbolon_reader::{PayerLink, Reader, Take};
+use symbolon_reader::{Charge, PayerLink, Reader, Take};
 use symbolon_state::{Bank, Flash, FlashError, fake::FakeFlash};
 use symbolon_transport::{TransportError, clock, entropy};
 use symbolon_types::CoreRefusal;
@@ -261,6 +261,41 @@ fn charge_and_die(writes: i64, with_effect: bool) -> bool {
     let accepted = &reader.state().payee.as_ref().unwrap().accepted;
     assert!(accepted.len() == 1 && accepted[0].settled);
     died
+}
+
+/// One charge online (P1), during which the reader dies at that write; whether it died at all. The receipt comes only with the settlement.
+fn charge_online_and_die(writes: i64, with_effect: bool) -> bool {
+    let world = World::ready(2);
+    let node = symbolon_reader::Node::new(&world.server.url).unwrap();
+    let (flash, code) = (FakeFlash::default(), world.server.bank().invite_payee(7, "Mill", eur(0)));
+    world.server.set_up(true);
+    Reader::on(flash.clone()).unwrap().enrol(&node, world.server.key(), code, &mut ignore).unwrap();
+    let mut payer = Payer { world: &world, receipts: Vec::new() };
+    let charge = Charge { asked: Asked::amount(eur(450)), final_minor: None, online: Some(&node) };
+    let dying = Dying::at(&flash, writes, with_effect);
+    let _ = Reader::on(dying.clone()).unwrap().charge_as(&mut payer, &charge, &mut ignore);
+    let died = dying.left.load(Ordering::Relaxed) <= 0;
+    let credited = world.server.bank().credited(7);
+    assert!(payer.receipts.is_empty() || credited == 450, "no receipt before the settlement");
+    let mut reader = Reader::on(flash).unwrap();
+    let charged = match reader.state().last {
+        Some(_) => reader.resume_as(&mut payer, Some(&node), None, &mut ignore),
+        None => reader.charge_as(&mut payer, &charge, &mut ignore),
+    };
+    charged.unwrap();
+    assert!(!payer.receipts.is_empty() && payer.receipts.windows(2).all(|pair| pair[0] == pair[1]));
+    assert_eq!(world.server.bank().credited(7), 450, "credited once");
+    let state = reader.state().payee.as_ref().unwrap();
+    assert!(state.forwarded.is_empty() && state.accepted.len() == 1 && state.accepted[0].settled);
+    died
+}
+
+#[test]
+fn the_reader_that_is_online_dies_at_each_of_its_writes() {
+    for with_effect in [false, true] {
+        let died = (1..=6).take_while(|&writes| charge_online_and_die(writes, with_effect)).count();
+        assert_eq!(died, 4, "the server's list; the challenge; that it is forwarded; that it is settled");
+    }
 }
 
 #[test]

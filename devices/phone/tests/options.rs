@@ -15,7 +15,7 @@ use symbolon_phone::{
 };
 use symbolon_reader::{Charge, Charged, Reader};
 use symbolon_transport::store::FileFlash;
-use symbolon_types::{CoreRefusal, Hash, Secret};
+use symbolon_types::{Hash, Secret};
 use world::*;
 
 const SOON: Duration = Duration::from_secs(5);
@@ -189,7 +189,89 @@ fn rule_r15_a_platform_of_another_store_is_a_wrong_one() {
     assert!(second.authenticator_data[33..] < again.authenticator_data[33..], "and is kept");
     again.prf = SimulatedPlatform::open(&dir.path().join("two")).unwrap().assert(question).unwrap().prf;
     assert!(!first.prf.equals(again.prf.reveal()));
-    assert_eq!(refused::<()>(Err(CoreRefusal::NotFound.into())), Some(Refusal::Core(CoreRefusal::NotFound)));
+}
+
+/// Where the platform was set, another one, and the right one's signature with another one's secret, are wrong credentials to the authenticator.
+#[test]
+fn rule_r15_an_authenticator_takes_no_platform_but_the_one_that_was_set() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start();
+    let device = Device::start(dir.path(), &server);
+    let mut phone = device.ready(&server, 2);
+    let mut reader = shop(dir.path(), &server, 1);
+    let mut right = SimulatedPlatform::open(&dir.path().join("phone")).unwrap();
+    let mut other = SimulatedPlatform::open(&dir.path().join("other")).unwrap();
+    let set = phone.set_credential(
+        &mut |_| Ok(pin(PIN)),
+        &mut |question| Ok(Credential::platform_registration(right.register(question)?)),
+        &mut ignore,
+    );
+    set.unwrap();
+    let (mut refusals, screens) = (Vec::new(), dir.path().join("screens"));
+    for crossed in [false, true] {
+        let mut wrong = Wrong { right: &mut right, other: &mut other, crossed };
+        let _ = fs::remove_dir_all(&screens);
+        fs::create_dir_all(&screens).unwrap();
+        thread::scope(|scope| {
+            let (waits, at) = (&mut reader, &screens);
+            scope.spawn(move || {
+                let mut link = symbolon_reader::QrLink::new(at, Duration::from_secs(2));
+                drop(waits.charge_as(&mut link, &charge(100), &mut ignore));
+            });
+            let link = &mut QrLink::new(&screens, Duration::from_secs(2));
+            refusals.push(refused(phone.pay(link, &mut wrong, LastCall::Forbidden, &mut ignore)));
+        });
+        // After a wrong one the next waits.
+        thread::sleep(Duration::from_millis(1100));
+    }
+    assert_eq!(refusals, [Some(Refusal::Own(Own::CredentialWrong)); 2]);
+    let left = phone.status().unwrap().authenticator.attempts_left;
+    assert_eq!(left, 1, "each was counted");
+    thread::sleep(Duration::from_secs(1));
+    let mut user = Customer { platform: right, with: Verification::Platform, tip_minor: None };
+    meet(dir.path(), &mut reader, &charge(100), &mut phone, &mut user).0.unwrap();
+}
+
+/// A user whose platform is another one, or whose platform's signature comes with another one's secret.
+struct Wrong<'a> {
+    right: &'a mut SimulatedPlatform<FileFlash>,
+    other: &'a mut SimulatedPlatform<FileFlash>,
+    crossed: bool,
+}
+
+impl User for Wrong<'_> {
+    fn verify(&mut self, asking: &Asking<'_>) -> Result<Credential, Failure> {
+        let mut shown = self.other.assert(asking.question)?;
+        if self.crossed {
+            let prf = shown.prf;
+            shown = self.right.assert(asking.question)?;
+            shown.prf = prf;
+        }
+        Ok(Credential::platform(shown))
+    }
+}
+
+/// A nonce whose grant's key was revoked is granted again: it fills no pool for good, and it pays.
+#[test]
+fn threat_t18_nonces_under_a_revoked_key_are_granted_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start();
+    let device = Device::start(dir.path(), &server);
+    let mut phone = device.ready(&server, 2);
+    let before = phone.status().unwrap();
+    assert_eq!((before.granted, before.authenticator.pool), (2, 2));
+    server.bank().rotate_and_revoke();
+    let node = server.node();
+    phone.reconcile(&node, &mut ignore).unwrap();
+    assert_eq!(phone.status().unwrap().granted, 0, "under a key that counts no more");
+    // The 30 that fit beside them: were they lost, this would end at POOL_FULL from now on.
+    assert_eq!(phone.prefetch(&node, 30, &mut ignore), Ok(32));
+    let after = phone.status().unwrap();
+    assert_eq!((after.granted, after.authenticator.pool), (32, 32));
+    let mut reader = shop(dir.path(), &server, 1);
+    let platform = SimulatedPlatform::open(&dir.path().join("phone")).unwrap();
+    let mut user = Customer { platform, with: Verification::Pin, tip_minor: None };
+    meet(dir.path(), &mut reader, &charge(100), &mut phone, &mut user).0.unwrap();
 }
 
 fn files(dir: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {

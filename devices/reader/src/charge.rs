@@ -132,6 +132,16 @@ impl<F: Flash> Reader<F> {
         self.keep(|state| (state.payee, state.last) = (Some(next), None))
     }
 
+    /// Closes a bill that will not be paid whole, and its open parts; see [`Payee::close_bill`].
+    ///
+    /// # Errors
+    /// NOT_ENROLLED; NOT_FOUND for a bill that is not known; STORE_FAILED.
+    pub fn close_bill(&mut self, bill: [u8; 16]) -> Result<(), Failure> {
+        let key = self.key();
+        let next = Payee { crypto: CRYPTO, key: &key }.close_bill(self.payee_state()?, bill)?;
+        self.keep(|state| state.payee = Some(next))
+    }
+
     /// The time: the server's where there is one to ask, else the wall clock's.
     fn now_for(
         &mut self,

@@ -31,17 +31,26 @@ impl<F: Flash> Reader<F> {
         let (next, forward) = Payee { crypto: CRYPTO, key: &key }.forward(state, object, now, final_minor)?;
         match forward {
             Forward::Known(receipt) => Ok(receipt),
-            Forward::Upload(id, settlement) => {
+            Forward::Upload(id, _) => {
+                let (next, settlement) = Payee { crypto: CRYPTO, key: &key }.asked_again(next, id, now)?;
                 self.keep(|state| state.payee = Some(next))?;
                 self.ask_server(node, id, &settlement)?
             }
         }
     }
 
-    /// Asks the server about everything that was forwarded and never answered.
+    /// Asks the server about everything that was forwarded and never answered, with a receipt of the server's present time where the one that was
+    /// made is too old for it.
     pub(crate) fn lead_on(&mut self, node: &Node) -> Result<(), Failure> {
         for forwarded in self.payee_state()?.forwarded {
-            match self.ask_server(node, forwarded.id, &forwarded.settlement)? {
+            let (state, key) = (self.payee_state()?, self.key());
+            let now = state.trust.heard;
+            let (next, settlement) =
+                Payee { crypto: CRYPTO, key: &key }.asked_again(state, forwarded.id, now)?;
+            if settlement != forwarded.settlement {
+                self.keep(|state| state.payee = Some(next))?;
+            }
+            match self.ask_server(node, forwarded.id, &settlement)? {
                 Ok(_) => {}
                 Err(failure) if failure.refusal().is_some() => {}
                 Err(failure) => return Err(failure),
@@ -78,7 +87,13 @@ impl<F: Flash> Reader<F> {
     }
 }
 
-/// The server did not judge: it is asked again.
+/// The server did not judge, and recorded nothing: it is asked again. MALFORMED too: what is sent is this reader's own encoding of what it has
+/// checked, so the server says so of a body that did not come whole in its time.
 pub(crate) fn is_for_now(refusal: Refusal) -> bool {
-    matches!(refusal, Refusal::Core(CoreRefusal::Busy | CoreRefusal::Unavailable))
+    matches!(
+        refusal,
+        Refusal::Core(
+            CoreRefusal::Busy | CoreRefusal::Unavailable | CoreRefusal::NotDurable | CoreRefusal::Malformed
+        )
+    )
 }

@@ -4,7 +4,7 @@ use symbolon_types::{Amount, Hash, Secret, UnixSeconds};
 use symbolon_wire::{cbor::Bytes, cbor_map};
 
 cbor_map! {
-    /// An object that the server has refused.
+    /// An object that the server did not judge.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct RefusedUpload {
         /// The object's id.
@@ -22,7 +22,7 @@ cbor_map! {
         2 => payee: Option<PayeeState>,
         /// The highest time known: a clock that shows less has lost it.
         3 => time: UnixSeconds,
-        /// What the server has refused; it is uploaded again each time.
+        /// What the server did not judge when it was uploaded last; it is uploaded again. What it refused for good is in the payee's book.
         4 => refused: Vec<RefusedUpload>,
         /// The challenge that was asked last.
         5 => last: Option<Bytes>,

@@ -1,7 +1,10 @@
-//! Uploading, online: every accepted object that the server has not settled, oldest first.
-use crate::{Failure, Node, Reader, RefusedUpload, Witness};
+//! Uploading, online: every accepted object that the server has not settled, oldest first. What it refuses for good goes to the book, with the
+//! refusal, and is not sent again; what it did not judge stays.
+use crate::{Failure, Node, Reader, RefusedUpload, Witness, online::is_for_now, reader::CRYPTO};
 use symbolon_offline_payment::{
-    OfflinePaymentRefusal as Own, Refusal, payee::Accepted, state::SettledOutcome,
+    OfflinePaymentRefusal as Own, Refusal,
+    payee::{Accepted, Payee},
+    state::SettledOutcome,
 };
 use symbolon_state::Flash;
 use symbolon_transport::TransportError;
@@ -24,13 +27,20 @@ impl<F: Flash> Reader<F> {
     /// # Errors
     /// NOT_ENROLLED, STORE_FAILED; [`Failure::Transport`] when the server cannot be reached. What it refuses is in the answers.
     pub fn upload(&mut self, node: &Node, witness: &mut Witness<'_>) -> Result<Vec<Uploaded>, Failure> {
-        // What the server says of its keys does not keep the money away: a refusal of it is told by `sync`.
-        match self.sync(node, witness) {
-            Err(Failure::Refused(refusal)) if refusal != Refusal::Own(Own::StoreFailed) => {}
-            done => done?,
-        }
+        // What the server says of its keys, or does not say, does not keep the money away: a refusal of it is told by `sync`.
+        let synced = match self.sync(node, witness) {
+            Err(Failure::Refused(Refusal::Own(refusal @ (Own::StoreFailed | Own::NotEnrolled)))) => {
+                return Err(refusal.into());
+            }
+            done => done,
+        };
         self.lead_on(node)?;
         let payee = self.payee_state()?;
+        if let (Err(failure @ Failure::Transport(_)), true) =
+            (synced, payee.accepted.iter().all(|one| one.settled))
+        {
+            return Err(failure);
+        }
         let waiting = payee.accepted.into_iter().filter(|accepted| !accepted.settled);
         (1..)
             .zip(waiting)
@@ -64,9 +74,13 @@ impl<F: Flash> Reader<F> {
     }
 
     fn answered(&mut self, object: Hash, refused: Option<Refusal>) -> Result<(), Failure> {
-        let mut payee = self.payee_state()?;
+        let (mut payee, key) = (self.payee_state()?, self.key());
         let known = payee.accepted.iter_mut().find(|accepted| accepted.id == object);
         known.ok_or(Own::ChallengeUnknown)?.settled = refused.is_none();
+        if let Some(refusal) = refused.filter(|refusal| !is_for_now(*refusal)) {
+            payee = Payee { crypto: CRYPTO, key: &key }.refused(payee, object, refusal)?;
+        }
+        let refused = refused.filter(|refusal| is_for_now(*refusal));
         self.keep(|state| {
             state.payee = Some(payee);
             state.refused.retain(|known| known.object != object);

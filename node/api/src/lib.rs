@@ -53,6 +53,8 @@ pub struct Node {
     pub crypto: RustCrypto,
     /// What `/metrics` counts.
     pub counters: Counters,
+    /// Held from the drawing of a server key until the log has answered: one rotation at a time.
+    pub rotation: tokio::sync::Mutex<()>,
 }
 
 /// What `/metrics` counts, since the start.
@@ -78,14 +80,15 @@ impl Node {
         Ok(self.reader.read(read)?)
     }
 
-    /// The edge of system 01, over this node's keys, for one step between two waits. Which generation signs is what the rows say at this moment.
+    /// The edge of system 01, over this node's keys, for one step between two waits. Which generation signs is what the rows say at this moment,
+    /// and UNAVAILABLE is answered when the vault's key of it is not the one that they know.
     pub(crate) fn edge<R, F: Into<Failure>>(
         &self,
         step: impl FnOnce(&Edge<'_>) -> Result<R, F>,
     ) -> Result<R, Failure> {
-        let (_, trust) = self.read(symbolon_offline_payment::state::trust)?;
-        let keys = OfflinePaymentKeys::of(self.vault.as_ref(), trust.generation)
-            .map_err(|_| CoreRefusal::Unavailable)?;
+        let (_, logged) = self.read(symbolon_offline_payment::state::signing_key)?;
+        let keys =
+            OfflinePaymentKeys::known(self.vault.as_ref(), logged).map_err(|_| CoreRefusal::Unavailable)?;
         step(&Edge { crypto: &self.crypto, keys: &keys }).map_err(Into::into)
     }
 }

@@ -99,7 +99,7 @@ impl<D: Disk, T: Tables> Machine<D, T> {
             }
         }
         let checkpoint_at = UnixMs(log.head().at_ms);
-        let view = Shared::new(rows, applied);
+        let view = Shared::new(rows, applied, checkpoint_at);
         let machine = Self { log, view, policy, since_bytes, checkpoint_at, stopped: None };
         Ok((machine, Opened { log: found, replayed }))
     }
@@ -132,7 +132,7 @@ impl<D: Disk, T: Tables> Machine<D, T> {
         let mut view = self.view.change();
         let answers = apply_batch(&mut view.rows, Ctx { at, sequence }, logged.into_iter().map(Ok));
         match &answers {
-            Ok(_) => view.applied = appended.last,
+            Ok(_) => (view.applied, view.at) = (appended.last, at),
             Err(error) => {
                 view.halted = true;
                 self.stopped = Some(Stopped::Halted(match error {

@@ -4,13 +4,15 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use symbolon_state::Rows;
 use symbolon_store::Overlay;
 use symbolon_store::Tables;
-use symbolon_types::CoreRefusal;
+use symbolon_types::{CoreRefusal, UnixMs};
 
 /// The rows and where they stand.
 pub(crate) struct View<T> {
     pub(crate) rows: Overlay<T>,
     /// The sequence number of the last command applied.
     pub(crate) applied: u64,
+    /// The log's time at that command.
+    pub(crate) at: UnixMs,
     /// Applying a batch failed: the rows may be half of it.
     pub(crate) halted: bool,
 }
@@ -25,8 +27,8 @@ impl<T> Clone for Shared<T> {
 }
 
 impl<T: Tables> Shared<T> {
-    pub(crate) fn new(rows: Overlay<T>, applied: u64) -> Self {
-        Self(Arc::new(RwLock::new(View { rows, applied, halted: false })))
+    pub(crate) fn new(rows: Overlay<T>, applied: u64, at: UnixMs) -> Self {
+        Self(Arc::new(RwLock::new(View { rows, applied, at, halted: false })))
     }
 
     pub(crate) fn look(&self) -> RwLockReadGuard<'_, View<T>> {

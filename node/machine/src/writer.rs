@@ -199,6 +199,12 @@ impl<T: Tables> Reader<T> {
         self.view.read(read)
     }
 
+    /// The log's time at the last command that the rows stand at: it never goes back, whatever the wall clock does.
+    #[must_use]
+    pub fn at(&self) -> UnixMs {
+        self.view.look().at
+    }
+
     /// Waits until the rows stand at `sequence` or later; whether they do before the time is over.
     #[must_use]
     pub fn wait_for(&self, sequence: u64, timeout: Duration) -> bool {

@@ -100,11 +100,13 @@ pub fn a_signature_verifies_and_repeats(vault: &dyn Vault) {
 
 /// Generations rise from 1, one for each ticket; each signs under a key of its own, and those before go on signing.
 pub fn generations_are_drawn_once_and_sign_apart(vault: &dyn Vault) {
-    let draw = |ticket: u8, entropy: u8| vault.draw_signing(&[ticket; 16], &Secret::new([entropy; 32]));
+    let draw = |ticket: u8, heard: u32, entropy: u8| {
+        vault.draw_signing(&[ticket; 16], heard, &Secret::new([entropy; 32]))
+    };
     let first = vault.public(SigningHandle::Server(0)).unwrap();
     assert_eq!(vault.public(SigningHandle::Server(1)), Err(VaultError::Refused));
     assert_eq!(vault.sign(SigningHandle::Server(1), b"message"), Err(VaultError::Refused));
-    assert_eq!((draw(1, 1), draw(2, 2)), (Ok(1), Ok(2)));
+    assert_eq!((draw(1, 0, 1), draw(2, 1, 2)), (Ok(1), Ok(2)));
     let publics: Vec<_> = (0..3).map(|of| vault.public(SigningHandle::Server(of)).unwrap()).collect();
     assert_eq!(publics.first(), Some(&first));
     for (place, generation) in (0..3).enumerate() {
@@ -113,9 +115,14 @@ pub fn generations_are_drawn_once_and_sign_apart(vault: &dyn Vault) {
             publics.iter().map(|key| key.verify(&RustCrypto, b"message", &signature).is_ok()).collect();
         assert_eq!(under, (0..3).map(|other| other == place).collect::<Vec<_>>());
     }
-    assert_eq!((draw(1, 3), draw(2, 3)), (Ok(1), Ok(2)), "the same ticket, the same generation");
+    assert_eq!((draw(1, 2, 3), draw(2, 2, 3)), (Ok(1), Ok(2)), "the same ticket, the same generation");
     assert_eq!(vault.public(SigningHandle::Server(1)).ok().as_ref(), publics.get(1));
     assert_eq!(vault.public(SigningHandle::Server(u32::MAX)), Err(VaultError::Refused));
+    // Of a generation that nobody heard of the key stays and the ticket goes over.
+    assert_eq!(vault.drawn_signing(&[2; 16]), Ok(Some(2)));
+    assert_eq!((draw(3, 1, 4), vault.drawn_signing(&[2; 16])), (Ok(2), Ok(None)));
+    assert_eq!(vault.public(SigningHandle::Server(2)).ok().as_ref(), publics.get(2));
+    assert_eq!((draw(3, 2, 5), draw(4, 2, 6)), (Ok(2), Ok(3)));
 }
 
 /// RFC 9180 base mode; every change of a box, of info and of aad is refused.

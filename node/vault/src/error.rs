@@ -30,6 +30,11 @@ pub enum VaultError {
     Refused,
     /// The operating system gave no random bytes.
     NoEntropy,
+    /// The vault does not hold the key that the log knows: it was brought back from an older copy, or belongs to another platform.
+    OtherKey {
+        /// The generation whose key is another, or is not there.
+        generation: u32,
+    },
 }
 
 impl From<CryptoError> for VaultError {
@@ -66,6 +71,10 @@ impl fmt::Display for VaultError {
             }
             Self::Refused => f.write_str("the vault refused the operation"),
             Self::NoEntropy => f.write_str("the operating system gave no random bytes"),
+            Self::OtherKey { generation } => write!(
+                f,
+                "the vault does not hold the server key of generation {generation} that the log knows: bring back the newest copy of the vault"
+            ),
         }
     }
 }

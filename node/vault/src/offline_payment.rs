@@ -37,6 +37,25 @@ impl<'a> OfflinePaymentKeys<'a> {
         let server = vault.public(SigningHandle::Server(generation))?;
         Ok(Self { vault, generation, server, issuer: vault.kem_public(KemHandle::Issuer)? })
     }
+
+    /// Over a vault, signing as this generation, whose key the log knows; `None` before the first rotation.
+    ///
+    /// # Errors
+    /// [`VaultError::OtherKey`] when the vault's key is another, or it does not hold the generation: it is an older copy, and what it signed nobody
+    /// would believe; [`VaultError::Io`] when its public keys cannot be read.
+    pub fn known(
+        vault: &'a dyn Vault,
+        (generation, key): (u32, Option<VerifyingKey>),
+    ) -> Result<Self, VaultError> {
+        let keys = Self::of(vault, generation).map_err(|error| match error {
+            VaultError::Refused => VaultError::OtherKey { generation },
+            other => other,
+        })?;
+        if key.is_some_and(|key| key != keys.server) {
+            return Err(VaultError::OtherKey { generation });
+        }
+        Ok(keys)
+    }
 }
 
 fn account(authenticator: &AuthenticatorId) -> Derivation<'_> {

@@ -10,6 +10,7 @@ use crate::{
     Derivation, HPKE_SUITE, KemHandle, MasterHandle, PASSPHRASE_COST, SigningHandle, Unlock, Vault,
     VaultError, file,
 };
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
@@ -66,6 +67,8 @@ pub struct SoftwareVault {
     keys: VaultKeys,
     /// The server's further keys, by generation from 1; what is here is on the medium.
     drawn: RwLock<Vec<Drawn>>,
+    /// The public keys that were asked for, by generation: one that is there never changes.
+    publics: RwLock<BTreeMap<u32, VerifyingKey>>,
     at_rest: Option<AtRest>,
 }
 
@@ -73,7 +76,13 @@ impl SoftwareVault {
     /// Over keys that somebody brings; no file.
     #[must_use]
     pub fn from_keys(keys: VaultKeys) -> Self {
-        Self { keys, drawn: RwLock::default(), at_rest: None }
+        Self::holding(keys, Vec::new(), None)
+    }
+
+    /// Every audit of a payment is opened with the issuer's key, so its public key is found once.
+    fn holding(keys: VaultKeys, drawn: Vec<Drawn>, at_rest: Option<AtRest>) -> Self {
+        let keys = VaultKeys { issuer_kem: keys.issuer_kem.paired(&RustCrypto), ..keys };
+        Self { keys, drawn: RwLock::new(drawn), publics: RwLock::default(), at_rest }
     }
 
     /// New keys in a new file, a passphrase at [`PASSPHRASE_COST`]. `entropy` is 32 random bytes that are used for nothing else.
@@ -102,7 +111,7 @@ impl SoftwareVault {
         }
         file::write_new(path, &sealed::seal(&keys.contents(Vec::new()), unlock, cost, entropy)?)?;
         let at_rest = Some(AtRest { path: path.into(), unlock: unlock.clone(), cost });
-        Ok(Self { keys, drawn: RwLock::default(), at_rest })
+        Ok(Self::holding(keys, Vec::new(), at_rest))
     }
 
     /// The vault of a sealed file.
@@ -120,7 +129,7 @@ impl SoftwareVault {
         };
         let cost = cost.unwrap_or(PASSPHRASE_COST);
         let at_rest = Some(AtRest { path: path.into(), unlock: unlock.clone(), cost });
-        Ok(Self { keys, drawn: RwLock::new(contents.drawn), at_rest })
+        Ok(Self::holding(keys, contents.drawn, at_rest))
     }
 
     fn signing(&self, SigningHandle::Server(generation): SigningHandle) -> Result<SigningKey, VaultError> {
@@ -152,31 +161,58 @@ impl SoftwareVault {
     }
 }
 
+/// The generation at this place among the keys that were drawn.
+fn generation(place: usize) -> Result<u32, VaultError> {
+    u32::try_from(place.saturating_add(1)).map_err(|_| VaultError::Refused)
+}
+
 impl Vault for SoftwareVault {
     fn public(&self, handle: SigningHandle) -> Result<VerifyingKey, VaultError> {
-        Ok(self.signing(handle)?.verifying(&RustCrypto))
+        let SigningHandle::Server(generation) = handle;
+        let known = self.publics.read().unwrap_or_else(PoisonError::into_inner).get(&generation).copied();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let public = self.signing(handle)?.verifying(&RustCrypto);
+        self.publics.write().unwrap_or_else(PoisonError::into_inner).insert(generation, public);
+        Ok(public)
     }
 
     fn sign(&self, handle: SigningHandle, message: &[u8]) -> Result<[u8; 64], VaultError> {
         Ok(self.signing(handle)?.sign(&RustCrypto, message))
     }
 
-    fn draw_signing(&self, ticket: &[u8; 16], entropy: &Secret<[u8; 32]>) -> Result<u32, VaultError> {
+    fn drawn_signing(&self, ticket: &[u8; 16]) -> Result<Option<u32>, VaultError> {
+        let drawn = self.drawn.read().unwrap_or_else(PoisonError::into_inner);
+        drawn.iter().position(|known| known.ticket == *ticket).map(generation).transpose()
+    }
+
+    fn draw_signing(
+        &self,
+        ticket: &[u8; 16],
+        heard: u32,
+        entropy: &Secret<[u8; 32]>,
+    ) -> Result<u32, VaultError> {
+        if let Some(known) = self.drawn_signing(ticket)? {
+            return Ok(known);
+        }
         let mut drawn = self.drawn.write().unwrap_or_else(PoisonError::into_inner);
-        let generation =
-            |place: usize| u32::try_from(place.saturating_add(1)).map_err(|_| VaultError::Refused);
-        if let Some(place) = drawn.iter().position(|known| known.ticket == *ticket) {
-            return generation(place);
-        }
-        if drawn.len().saturating_add(1) >= GENERATIONS_MAX {
-            return Err(VaultError::Refused);
-        }
-        let seed = derive32(&RustCrypto, entropy.reveal(), b"symbolon/vault/server-signing/drawn", &[ticket]);
+        let unheard = usize::try_from(heard).map_err(|_| VaultError::Refused)?;
         let mut next = drawn.clone();
-        next.push(Drawn { ticket: *ticket, seed });
+        let place = if let Some(waiting) = next.get_mut(unheard) {
+            waiting.ticket = *ticket;
+            unheard
+        } else if next.len().saturating_add(1) < GENERATIONS_MAX {
+            let seed =
+                derive32(&RustCrypto, entropy.reveal(), b"symbolon/vault/server-signing/drawn", &[ticket]);
+            next.push(Drawn { ticket: *ticket, seed });
+            next.len().saturating_sub(1)
+        } else {
+            return Err(VaultError::Refused);
+        };
         self.store(next.clone(), entropy)?;
         *drawn = next;
-        generation(drawn.len().saturating_sub(1))
+        generation(place)
     }
 
     fn kem_public(&self, handle: KemHandle) -> Result<KemPublic, VaultError> {

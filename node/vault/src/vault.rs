@@ -22,14 +22,26 @@ pub trait Vault: Send + Sync {
     /// [`VaultError::Refused`] for a generation that was never drawn; [`VaultError::Io`].
     fn sign(&self, handle: SigningHandle, message: &[u8]) -> Result<[u8; 64], VaultError>;
 
+    /// The generation that this ticket drew or took over, if it did.
+    ///
+    /// # Errors
+    /// [`VaultError::Io`].
+    fn drawn_signing(&self, ticket: &[u8; 16]) -> Result<Option<u32>, VaultError>;
+
     /// Draws a new key for the server and keeps it beside those before, durably; its generation, from 1. The same ticket gets the same
-    /// generation, so that who died before it used one finds it. A generation that nobody uses harms nothing. `entropy` is 32 random bytes that
-    /// are used for nothing else.
+    /// generation, so that who died before it used one finds it. `heard` is the last generation that is in use: one above it that was drawn and
+    /// never heard of is given to this ticket, so that attempts which come to nothing do not fill the vault. `entropy` is 32 random bytes that are
+    /// used for nothing else. Two draws above one `heard` are not to be under way at once: they may get one generation.
     ///
     /// # Errors
     /// [`VaultError::Refused`] when there are [`GENERATIONS_MAX`](crate::GENERATIONS_MAX) of them; [`VaultError::Io`], and whatever unlocking
     /// answers where the keys at rest must be unlocked for it.
-    fn draw_signing(&self, ticket: &[u8; 16], entropy: &Secret<[u8; 32]>) -> Result<u32, VaultError>;
+    fn draw_signing(
+        &self,
+        ticket: &[u8; 16],
+        heard: u32,
+        entropy: &Secret<[u8; 32]>,
+    ) -> Result<u32, VaultError>;
 
     /// The key to which others seal for `handle`; always the same one.
     ///

@@ -381,7 +381,7 @@ impl Facts {
     fn guilty(&self, rows: &dyn Rows, server: Option<symbolon_keys::VerifyingKey>) -> Result<(), String> {
         let server = server.ok_or("no server key")?;
         for (token, evidence) in evidences(rows, None, 64) {
-            match judge(&CRYPTO, &server, &evidence.first.0, &evidence.second.0) {
+            match judge(&CRYPTO, &[server], &evidence.first.0, &evidence.second.0) {
                 Ok(Verdict::DoubleSpend(found)) if found.token == token => {
                     let id = AuthenticatorId::of(&CRYPTO, &found.device);
                     if !self.compromised.contains(&id) {

@@ -1,12 +1,13 @@
-//! The verdict over two secure objects (rule R5): whoever has the server's key can give it, with nothing else.
+//! The verdict over two secure objects (rule R5): whoever has the server's keys can give it, with nothing else.
 //!
 //! Two objects of one nonce with different ids are a double spend; the same payload signed again is none (R3). The verdict names the key of a
 //! device, not a person.
+use crate::messages::ServerKey;
 use crate::payee::check_object;
 use crate::trust::Trust;
 use crate::{OfflinePaymentRefusal as Own, Refusal};
 use symbolon_keys::{Crypto, VerifyingKey};
-use symbolon_types::Hash;
+use symbolon_types::{Hash, UnixSeconds};
 
 /// A proved double spend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,17 +33,20 @@ pub enum Verdict {
     TwoNonces(Hash, Hash),
 }
 
-/// Judges two objects with the server's key alone.
+/// Judges two objects with the server's keys alone. More than one of them, since a nonce that was granted before a rotation and the same one as a thief
+/// of the key that went grants it again come under two; which keys are the server's is for the caller to know.
 ///
 /// # Errors
-/// As [`check_object`], for the first object that is no proof of anything; BAD_GRANT when two grants name one token and different keys.
+/// As [`check_object`], for the first object that is no proof of anything; BAD_GRANT under none of the keys, and when two grants name one token and
+/// different keys.
 pub fn judge(
     crypto: &dyn Crypto,
-    server: &VerifyingKey,
+    servers: &[VerifyingKey],
     first: &[u8],
     second: &[u8],
 ) -> Result<Verdict, Refusal> {
-    let trust = Trust::pinned(*server);
+    let keys = servers.iter().map(|key| ServerKey { key: *key, until: None, revoked: false }).collect();
+    let trust = Trust { keys, epoch: 0, heard: UnixSeconds(0), age_seconds_max: 0 };
     let check = |bytes| check_object(crypto, &trust, bytes, None);
     let (first, second) = (check(first)?, check(second)?);
     let token = first.grant.body.token;

@@ -6,7 +6,7 @@
 //!            AwaitCredential::with_second(NT2)  ──► AwaitCredential            where a payment application takes part
 //!            AwaitCredential::needed() ──► none, PIN, passphrase, platform; one-time password
 //!            AwaitCredential::enter(credential, Offline) ──► AwaitObject       sealed to the token's own key, under token AND grant
-//!            AwaitCredential::unverified(Offline)        ──► AwaitObject       where the grant asks for no credential
+//!            AwaitCredential::unverified(Offline)        ──► AwaitObject       an empty one, sealed likewise, where the grant asks for none
 //!            AwaitObject::received(object) ──► Payment                        the object is for this challenge and this tip
 //!            Payment::receipt(receipt) ──► Payment, its receipt there          the payee took it, or less of it
 //!   whenever set_credential(shown, new) ──► SetCredential                     under a credential that is set
@@ -98,7 +98,7 @@ impl Wallet {
         Ok(self)
     }
 
-    /// Drops what has ended.
+    /// Drops what has ended. `now` is a time that the server signed: a clock that runs ahead would drop what counts.
     ///
     /// # Errors
     /// MALFORMED when the pool holds what it cannot have taken in.
@@ -113,25 +113,22 @@ impl Wallet {
         Ok(self)
     }
 
-    /// Drops what is under a key of the server's that counts no more.
+    /// Takes out what is under a key of the server's that counts no more, by the time of the server's own list: the wallet, and the tokens that
+    /// went. Those still fill the pools of authenticator and server, so they are to be granted again: the server signs a known token anew.
     ///
     /// # Errors
     /// MALFORMED when the pool holds what it cannot have taken in.
-    pub fn drop_revoked(
-        mut self,
-        crypto: &dyn Crypto,
-        trust: &Trust,
-        now: UnixSeconds,
-    ) -> Result<Self, Refusal> {
-        let mut kept = Vec::new();
+    pub fn drop_revoked(mut self, crypto: &dyn Crypto, trust: &Trust) -> Result<(Self, Vec<Bytes>), Refusal> {
+        let (mut kept, mut ungranted) = (Vec::new(), Vec::new());
         for nonce in self.pool {
             let grant = Raw(&nonce.grant.0).parse::<Grant>()?;
-            if trust.verify(crypto, grant, Some(now)).is_ok() {
-                kept.push(nonce);
+            match trust.verify(crypto, grant, Some(trust.heard)) {
+                Ok(_) => kept.push(nonce),
+                Err(_) => ungranted.push(nonce.token),
             }
         }
         self.pool = kept;
-        Ok(self)
+        Ok((self, ungranted))
     }
 
     /// Takes a nonce for a challenge: as [`Wallet::offer_with_tip`], without a tip.
@@ -259,17 +256,20 @@ impl AwaitCredential {
         Self { second: Some(second), ..self }
     }
 
-    /// Goes on without a credential, where the grant asks for none.
+    /// Goes on without a credential, where the grant asks for none: an empty one is sealed, so that the payment still shows that it comes from the
+    /// paired application.
     ///
     /// # Errors
-    /// UV_TOO_WEAK where it asks for one.
+    /// UV_TOO_WEAK where it asks for one; else as [`AwaitCredential::enter`].
     pub fn unverified(
         self,
         crypto: &dyn Crypto,
-        _lost: Offline,
+        sender: &KemKey,
+        lost: Offline,
+        seed: &Secret<[u8; 32]>,
     ) -> Result<(AwaitObject, SealedCredential), Refusal> {
         match self.needed().user {
-            Verification::None => Ok(self.sealed(crypto, None)),
+            Verification::None => self.enter(crypto, Credential::none(), sender, lost, seed),
             _ => Err(Own::VerificationWeak.into()),
         }
     }
@@ -299,16 +299,16 @@ impl AwaitCredential {
             sender,
             seed,
         )?;
-        Ok(self.sealed(crypto, Some(sealed.into())))
+        Ok(self.sealed(crypto, sealed.into()))
     }
 
-    fn sealed(self, crypto: &dyn Crypto, credential: Option<SealedBox>) -> (AwaitObject, SealedCredential) {
+    fn sealed(self, crypto: &dyn Crypto, credential: SealedBox) -> (AwaitObject, SealedCredential) {
         let (token, tip_minor) = (self.token(crypto), self.tip_minor);
         let message = SealedCredential {
             token: self.nonce.token,
             grant: self.nonce.grant,
             second: self.second,
-            credential,
+            credential: Some(credential),
             tip_minor,
             challenge: self.challenge,
         };

@@ -8,7 +8,7 @@
 //!
 //! Whoever holds the key that signs now, and is heard before the server's own next list, can lead a device away: a device knows the server by
 //! nothing else. That is why the server rotates before it revokes, and why the chain of rotations is short to fetch.
-use crate::messages::{AuthenticatorId, SKEW_SECONDS, ServerKey, TrustList, TrustUpdate};
+use crate::messages::{AuthenticatorId, Denied, SKEW_SECONDS, ServerKey, TrustList, TrustUpdate};
 use crate::{OfflinePaymentRefusal as Own, Refusal};
 use alloc::vec::Vec;
 use symbolon_keys::{Crypto, VerifyingKey};
@@ -112,15 +112,12 @@ impl Trust {
     }
 
     /// Takes a whole update in: this trust at its end, and the devices that are denied. A rotation that does not begin at a key of this trust is
-    /// passed over: whoever pinned a later key cannot judge it, and needs it not.
+    /// passed over: whoever pinned a later key cannot judge it, and needs it not. A list of the present epoch that is older than the one known, as
+    /// answers that overtake each other bring it, changes nothing: the trust comes back as it was.
     ///
     /// # Errors
-    /// As [`Trust::heard`]; MALFORMED when the denied devices are not those of the list, or the list is not the newest known.
-    pub fn updated(
-        self,
-        crypto: &dyn Crypto,
-        update: &TrustUpdate,
-    ) -> Result<(Self, Vec<AuthenticatorId>), Refusal> {
+    /// As [`Trust::heard`]; MALFORMED when the denied devices are not those of the list, or the list is of an epoch that has passed.
+    pub fn updated(self, crypto: &dyn Crypto, update: &TrustUpdate) -> Result<(Self, Denied), Refusal> {
         let mut trust = self;
         for rotation in &update.rotations {
             trust = trust.clone().heard(crypto, &rotation.0).unwrap_or(trust);
@@ -128,9 +125,10 @@ impl Trust {
         let trust = trust.heard(crypto, &update.list.0)?;
         let list = Raw(&update.list.0).parse::<TrustList>()?;
         let list = trust.verify(crypto, list, None)?.into_claims();
-        let newest = list.body.epoch == trust.epoch && list.iat == trust.heard;
-        let right = update.denied.is_sorted() && denied_hash(crypto, &update.denied) == list.body.denied;
-        if newest && right { Ok((trust, update.denied.clone())) } else { Err(CoreRefusal::Malformed.into()) }
+        let present = list.body.epoch == trust.epoch;
+        let denied = &update.denied;
+        let right = denied.0.is_sorted() && denied_hash(crypto, &denied.0) == list.body.denied;
+        if present && right { Ok((trust, denied.clone())) } else { Err(CoreRefusal::Malformed.into()) }
     }
 
     /// Whether a payee that is offline may judge by this list now. Its age alone decides, not whether a grant names a later epoch: a payee that is

@@ -52,7 +52,7 @@ fn rule_r16_a_bill_keeps_its_total_and_its_currency_and_tips_are_no_part_of_it()
     let raised = Bill { total: eur(3001), ..bill() };
     assert_eq!(shop.ask(&Asked { bill: Some(raised), ..part(1) }), Err(own(Own::BillExceeded)));
     let yen = Amount::new(1, Currency::JPY).unwrap();
-    assert_eq!(shop.ask(&Asked { amount: yen, ..part(1) }), Err(own(Own::BillExceeded)));
+    assert_eq!(shop.ask(&Asked { amount: yen, ..part(1) }), Err(core(CoreRefusal::AmountInvalid)));
     let payment = phone.pay_tip(&challenge, Some(200), PIN).unwrap();
     shop.accept(&payment.object.0).unwrap();
     assert_eq!(shop.state.bill_paid(ID), Some(eur(1000)));
@@ -60,14 +60,15 @@ fn rule_r16_a_bill_keeps_its_total_and_its_currency_and_tips_are_no_part_of_it()
 }
 
 #[test]
-fn rule_r16_a_part_taken_in_part_and_a_part_that_was_closed_may_be_asked_for_again() {
+fn rule_r16_a_part_taken_in_part_is_paid_and_a_part_that_was_closed_may_be_asked_for_again() {
     let (mut world, mut phone) = World::ready(&QUICK, 3);
     let mut shop = world.shop(1, "Tavern", eur(0));
-    let challenge = shop.ask(&part(3000)).unwrap();
+    let challenge = shop.ask(&part(2000)).unwrap();
     let payment = phone.pay(&challenge, PIN).unwrap();
     let now = Some(phone.nature.now());
-    let taken = shop.payee().accept_final(shop.state.clone(), &payment.object.0, now, Some(2000));
+    let taken = shop.payee().accept_final(shop.state.clone(), &payment.object.0, now, Some(1500));
     shop.state = taken.unwrap().0;
+    assert_eq!(shop.state.bill_paid(ID), Some(eur(2000)), "less was taken: a discount, not a rest");
     let rest = shop.ask(&part(1000)).unwrap();
     assert_eq!(shop.ask(&part(1)), Err(own(Own::BillExceeded)));
     // An object for it is on its way when it is closed: refused, and its payer pays it with no other nonce.
@@ -85,7 +86,7 @@ fn rule_r16_a_part_taken_in_part_and_a_part_that_was_closed_may_be_asked_for_aga
 }
 
 #[test]
-fn rule_r16_a_bill_that_is_not_paid_is_never_forgotten() {
+fn rule_r16_a_bill_that_is_not_paid_is_forgotten_when_it_is_closed_or_lay_for_30_days() {
     let (mut world, mut phone) = World::ready(&QUICK, 1);
     let mut shop = world.shop(1, "Tavern", eur(0));
     let nth = |number: usize| Bill { id: [u8::try_from(number).unwrap(); 16], total: eur(10) };
@@ -99,4 +100,18 @@ fn rule_r16_a_bill_that_is_not_paid_is_never_forgotten() {
     shop.accept(&payment.object.0).unwrap();
     shop.ask(&asked(BILLS_MAX, 1)).unwrap();
     assert_eq!((shop.state.bill_paid([0; 16]), shop.state.bill_paid([1; 16])), (None, Some(eur(0))));
+    // Closed by the payee.
+    assert_eq!(shop.ask(&asked(BILLS_MAX + 1, 1)), Err(core(CoreRefusal::Busy)));
+    let unknown = shop.payee().close_bill(shop.state.clone(), [0; 16]).map(|_| ());
+    assert_eq!(unknown, Err(core(CoreRefusal::NotFound)));
+    shop.state = shop.payee().close_bill(shop.state.clone(), [2; 16]).unwrap();
+    assert!(shop.state.open.len() == BILLS_MAX - 1, "the part that was open is closed with it");
+    shop.ask(&asked(BILLS_MAX + 1, 1)).unwrap();
+    // Left alone: the oldest of them goes for a new one, and one that was touched stays.
+    phone.nature.pass(30 * DAY - 1);
+    assert_eq!(shop.ask(&asked(BILLS_MAX + 2, 1)), Err(core(CoreRefusal::Busy)));
+    shop.ask(&asked(1, 1)).unwrap();
+    phone.nature.pass(1);
+    shop.ask(&asked(BILLS_MAX + 2, 1)).unwrap();
+    assert_eq!((shop.state.bill_paid([1; 16]), shop.state.bill_paid([3; 16])), (Some(eur(0)), None));
 }

@@ -235,7 +235,76 @@ fn rule_r8_online_a_spent_nonce_is_refused_and_never_made_good() {
     assert_eq!((world.credited(second), world.balance().2), (0, 0));
     assert_eq!(state::evidences(&world.rows, None, 10).len(), 1, "evidence all the same");
     assert!(world.revoked(&phone));
-    assert_eq!(world.trust_update().denied, [phone.id()]);
-    // The same object from a payee that was offline when it took it is made good.
-    assert_eq!(world.settle(&two_offline).unwrap().source, Source::Loss);
+    assert_eq!(world.trust_update().denied.0, [phone.id()]);
+    // What it was told holds: with a receipt that says now that it was offline, the object is no loss of this payee's either.
+    assert_eq!(world.settle(&two_offline), Err(own(Own::NonceSpent)));
+    assert_eq!(world.settle(&two), Err(own(Own::NonceSpent)));
+    assert_eq!((world.credited(second), world.balance().2), (0, 0));
+    // A payee that was offline when it took another one, and never asked, is made good.
+    let mut third = world.shop(3, "Shop", eur(10_000));
+    let challenge = third.charge(eur(700));
+    let (_, three_offline) = upload(&world, &third, &challenge, true);
+    assert_eq!(world.settle(&three_offline).unwrap().source, Source::Loss);
+}
+
+/// Who asks the server is told what the server knows of the device; who was offline could not know it.
+#[test]
+fn rule_r8_online_a_revoked_device_is_refused_and_offline_it_is_settled() {
+    let (mut world, phone, grant) = granted(World::funded(&QUICK));
+    let mut shop = world.shop(1, "Bakery", eur(0));
+    let challenge = shop.charge(eur(500));
+    let hand = Hand { world: &world, phone: &phone, shop: &shop };
+    let object = hand.object(&grant, &challenge, |_| {});
+    let [online, offline] =
+        [true, false].map(|online| hand.upload(&object, &challenge, |receipt| receipt.body.online = online));
+    let clean = world.rows.clone();
+    assert_eq!(world.settle(&online).unwrap().source, Source::Reservation, "the twin: it stands");
+    world.rows = clean;
+    let lost = state::RevokeAuthenticator { authenticator: phone.id() };
+    world.done(state::Command::RevokeAuthenticator(lost));
+    let denied = world.rows.clone();
+    assert_eq!(world.settle(&offline).unwrap().source, Source::Reservation);
+    world.rows = denied;
+    assert_eq!(world.settle(&online), Err(own(Own::Revoked)));
+    assert_eq!(world.settle(&offline), Err(own(Own::Revoked)), "it was told, whatever it says now");
+    assert_eq!((world.credited(&shop), world.balance()), (0, (50_000 - PER_PAYMENT, PER_PAYMENT, 0)));
+}
+
+/// What is past all hope is known from the rows alone, and the log would say the same.
+#[test]
+fn what_is_hopeless_by_the_rows_is_foreseen_and_what_is_not_is_left_to_the_log() {
+    let (mut world, phone, grant) = granted(World::funded(&QUICK));
+    let mut shops = [1, 2].map(|id| world.shop(id, "Shop", eur(10_000)));
+    let [first, second] = &mut shops;
+    let upload = |world: &World, shop: &mut Shop, minor, online| {
+        let challenge = shop.charge(eur(minor));
+        let hand = Hand { world, phone: &phone, shop };
+        let object = hand.object(&grant, &challenge, |_| {});
+        hand.upload(&object, &challenge, |receipt| receipt.body.online = online)
+    };
+    let one = upload(&world, first, 500, false);
+    let other = upload(&world, first, 600, false);
+    let asked = upload(&world, second, 700, true);
+    let foreseen = |world: &World, bytes: &Vec<u8>| {
+        let state::Command::Settle(command) = world.edge().open_settlement(&world.rows, bytes).unwrap()
+        else {
+            panic!("a settlement")
+        };
+        state::settled_already(&world.rows, symbolon_types::UnixMs(world.nature.ms()), &command)
+    };
+    assert_eq!([&one, &other, &asked].map(|bytes| foreseen(&world, bytes)), [None; 3]);
+    let fresh = world.rows.clone();
+    let settled = world.settle(&one).unwrap();
+    assert_eq!(foreseen(&world, &one), Some(Ok(settled)));
+    assert_eq!(foreseen(&world, &other), None, "it convicts first");
+    assert_eq!(world.settle(&other), Err(own(Own::PayeeDuplicate)));
+    assert_eq!(foreseen(&world, &other), Some(Err(own(Own::PayeeDuplicate))));
+    assert_eq!(world.settle(&asked), Err(own(Own::NonceSpent)));
+    assert_eq!(foreseen(&world, &asked), Some(Err(own(Own::NonceSpent))));
+    world.rows = fresh;
+    world.nature.pass(GRANT_SECONDS + 7 * DAY - 1);
+    assert_eq!(foreseen(&world, &one), None);
+    world.nature.pass(1);
+    assert_eq!(foreseen(&world, &one), Some(Err(own(Own::SettledLate))));
+    assert_eq!(world.settle(&one), Err(own(Own::SettledLate)));
 }

@@ -2,7 +2,9 @@
 mod world;
 
 use symbolon_offline_payment::OfflinePaymentRefusal as Own;
-use symbolon_offline_payment::messages::{PayeeNonce, Receipt, Refund, Statement, StatementBody};
+use symbolon_offline_payment::messages::{
+    Challenge, Denied, PayeeNonce, Receipt, Refund, SKEW_SECONDS, Statement, StatementBody,
+};
 use symbolon_offline_payment::payee::{Difference, online::Forward};
 use symbolon_offline_payment::state::Outcome;
 use symbolon_offline_payment::trust::Trust;
@@ -51,12 +53,11 @@ fn rule_r8_online_the_receipt_waits_for_the_settlement_and_needs_no_list_and_no_
 fn rule_r8_what_the_server_refuses_is_dropped_and_nobody_has_a_receipt() {
     let (_, mut phone, mut shop, object) = online();
     let now = phone.nature.now();
+    let nonce = forge::claims::<Challenge>(&shop.state.open[0].challenge.0).nonce;
+    let cancelled = |shop: &Shop| shop.payee().cancel(shop.state.clone(), nonce).map(|_| ());
+    assert_eq!(cancelled(&shop), Ok(()));
     let Forward::Upload(id, _) = forward(&mut shop, &object, now) else { panic!("known") };
-    let nonce = phone.nature.random16();
-    assert_eq!(
-        shop.payee().cancel(shop.state.clone(), PayeeNonce(nonce)).map(|_| ()),
-        Err(own(Own::ChallengeUnknown))
-    );
+    assert_eq!(cancelled(&shop), Err(own(Own::ChallengeUnknown)), "the server's answer is awaited");
     let refusal = own(Own::SettledLate);
     let (state, receipt) = shop.payee().answered(shop.state.clone(), id, Err(refusal)).unwrap();
     shop.state = state;
@@ -75,8 +76,51 @@ fn rule_r8_online_too_a_known_denied_device_and_an_ended_grant_are_refused() {
     let tried = |shop: &Shop, now| shop.payee().forward(shop.state.clone(), &object.0, now, None).map(|_| ());
     assert_eq!(tried(&shop, now), Ok(()));
     assert_eq!(tried(&shop, now.plus(GRANT_SECONDS + 301)), Err(core(CoreRefusal::Expired)));
-    shop.state.denied = vec![phone.id()];
+    shop.state.denied = Denied(vec![phone.id()]);
     assert_eq!(tried(&shop, now), Err(own(Own::Revoked)));
+}
+
+#[test]
+fn rule_r8_after_an_outage_the_same_object_is_asked_about_with_a_receipt_of_now() {
+    let (mut world, phone, mut shop, object) = online();
+    let now = phone.nature.now();
+    let Forward::Upload(id, stale) = forward(&mut shop, &object, now) else { panic!("known") };
+    let again = |shop: &Shop, now| shop.payee().asked_again(shop.state.clone(), id, now).unwrap();
+    assert_eq!(again(&shop, now.plus(SKEW_SECONDS)).1, stale, "still of this moment");
+    phone.nature.pass(SKEW_SECONDS + 1);
+    assert_eq!(world.settle(&to_vec(&stale)), Err(own(Own::SettledLate)));
+    let (state, fresh) = again(&shop, phone.nature.now());
+    shop.state = state;
+    assert_eq!((&fresh.object, &fresh.challenge), (&stale.object, &stale.challenge));
+    world.settle(&to_vec(&fresh)).unwrap();
+    let (state, receipt) = shop.payee().answered(shop.state.clone(), id, Ok(())).unwrap();
+    assert_eq!((receipt, state.accepted.len()), (Some(fresh.receipt), 1));
+    let gone = shop.payee().asked_again(state, id, now).map(|_| ());
+    assert_eq!(gone, Err(own(Own::ChallengeUnknown)));
+}
+
+#[test]
+fn what_the_server_refuses_for_good_goes_to_the_book_with_its_refusal() {
+    let (_, _, mut shop, ids) = booked();
+    let refusal = own(Own::SettledLate);
+    let nobody = shop.payee().refused(shop.state.clone(), Hash::ZERO, refusal).map(|_| ());
+    assert_eq!(nobody, Err(own(Own::ChallengeUnknown)));
+    shop.state = shop.payee().refused(shop.state.clone(), ids[2], refusal).unwrap();
+    assert_eq!((shop.state.accepted.len(), shop.state.book.len()), (2, 1));
+    assert_eq!((shop.state.book[0].object, shop.state.book[0].refusal), (ids[2], Some(refusal)));
+}
+
+/// In another currency than its cap a payee could never be credited.
+#[test]
+fn a_payee_asks_in_the_currency_of_its_cap_alone() {
+    let (mut world, _) = World::ready(&QUICK, 0);
+    let shop = world.shop(1, "Bakery", eur(0));
+    let ask = |amount| {
+        shop.payee().charge(shop.state.clone(), amount, PayeeNonce([1; 16]), Some(world.nature.now()))
+    };
+    ask(eur(1)).unwrap();
+    let yen = symbolon_types::Amount::new(1, symbolon_types::Currency::JPY).unwrap();
+    assert_eq!(ask(yen).map(|_| ()), Err(core(CoreRefusal::AmountInvalid)));
 }
 
 /// A shop with three payments, two of them settled; and its statement.

@@ -234,7 +234,7 @@ fn a_cut_anywhere_in_the_first_start_leaves_a_machine_that_starts() {
 fn threat_t19_and_r6_a_cut_anywhere_in_a_payment_without_a_credential_leaves_one_object_or_none() {
     let (mut world, mut phone) = World::tiered(&QUICK, 1);
     let challenge = world.shop(1, "Bakery", eur(0)).charge(eur(100));
-    let (_, sealed) = phone.offer_tip(&challenge, None).unwrap().unverified(&QUICK, offline()).unwrap();
+    let (_, sealed) = phone.sealed_unverified(&challenge).unwrap();
     let total = points(&phone, &|phone| drop(phone.authorise(&sealed).unwrap()));
     let (mut recorded, mut lost) = (0, 0);
     for point in (0..=total).step_by(3) {

@@ -11,7 +11,7 @@ use symbolon_offline_payment::payee::check_object;
 use symbolon_offline_payment::state::{self, Source};
 use symbolon_offline_payment::trust::Trust;
 use symbolon_proof::{Raw, Unsigned};
-use symbolon_types::CoreRefusal;
+use symbolon_types::{CoreRefusal, Hash};
 use symbolon_wire::cbor::{Bytes, from_slice, to_vec};
 use world::*;
 
@@ -276,7 +276,7 @@ fn amendment_r5_and_r3_the_verdict_over_two_objects_needs_the_servers_key_and_no
     let other = phone.pay(&challenges[1], PIN).unwrap().object;
     let b = copy.pay(&challenges[2], PIN).unwrap().object;
     let server = world.server();
-    let judged = |first: &Bytes, second: &Bytes| judge(&REAL, &server, &first.0, &second.0);
+    let judged = |first: &Bytes, second: &Bytes| judge(&REAL, &[server], &first.0, &second.0);
     let Ok(Verdict::DoubleSpend(spend)) = judged(&a, &b) else { panic!("one nonce, two payments") };
     assert_eq!(spend.device, phone.signing().verifying(&REAL));
     assert_ne!(spend.first, spend.second);
@@ -285,5 +285,65 @@ fn amendment_r5_and_r3_the_verdict_over_two_objects_needs_the_servers_key_and_no
     let forged = forge::altered::<SecureObject>(&QUICK, &a.0, &shop.key, |object| object.iat.0 += 1);
     assert_eq!(judged(&a, &forged), Err(core(CoreRefusal::BadSignature)), "nobody else can make the second");
     let stranger = shop.key.verifying(&REAL);
-    assert_eq!(judge(&REAL, &stranger, &a.0, &b.0), Err(own(Own::BadGrant)));
+    assert_eq!(judge(&REAL, &[stranger], &a.0, &b.0), Err(own(Own::BadGrant)));
+}
+
+/// As many payments as one report names, and one more would be a report that cannot be sent.
+#[test]
+fn the_number_between_two_reconciliations_is_what_one_report_holds() {
+    use symbolon_offline_payment::messages::{AuthenticatorId, PayerId, Report, ReportBody, ReportedObject};
+    let mut world = World::new(&QUICK);
+    let key = symbolon_keys::SigningKey::from_seed(world.nature.seed());
+    let report = |count: u32| {
+        let object = ReportedObject { token: Hash([1; 32]), object: Hash([2; 32]) };
+        let objects = (0..count).map(|_| object).collect();
+        let body = ReportBody { authenticator: AuthenticatorId([3; 16]), objects, counter: u64::MAX };
+        let signer = symbolon_keys::LocalSigner { crypto: &REAL, key: &key };
+        symbolon_proof::sign(&REAL, &signer, &Report { iat: symbolon_types::UnixSeconds(u64::MAX), body })
+    };
+    let signed = report(state::COUNT_MAX).unwrap();
+    let read = symbolon_proof::Raw(&signed).parse::<Report>().unwrap().danger_unverified().clone();
+    assert_eq!(read.body.objects.len(), usize::try_from(state::COUNT_MAX).unwrap());
+    assert!(report(state::COUNT_MAX + 1).is_err());
+    // Through the authenticator's answer too, which is chained into as many bytes.
+    let reply = to_vec(&symbolon_offline_payment::messages::Reply::Message(Bytes(signed)));
+    assert!(reply.len() <= symbolon_wire::apdu::CHAIN_BYTES_MAX, "{}", reply.len());
+    let mut open = |number: u8, count: u32| {
+        let (payer, debt) = (PayerId([number; 16]), symbolon_journal::AccountId([number ^ 0xFF; 16]));
+        let limits = state::AccountLimits { count, ..limits() };
+        world.apply(state::Command::OpenAccount(state::OpenAccount { payer, debt, limits }))
+    };
+    assert_eq!(open(1, state::COUNT_MAX), state::Outcome::Done(()));
+    let refused = state::Outcome::Refused(core(symbolon_types::CoreRefusal::Malformed));
+    assert_eq!(open(2, state::COUNT_MAX + 1), refused);
+}
+
+/// One half under the key that went, the other under the one that came: the verdict needs both.
+#[test]
+fn a_double_spend_over_a_rotation_is_judged_under_both_keys() {
+    let (mut world, mut phone) = World::ready(&QUICK, 1);
+    let mut shops = [world.shop(1, "Bakery", eur(0)), world.shop(2, "Butcher", eur(0))];
+    let mut copy = phone.copy();
+    let mut objects = Vec::new();
+    for (phone, shop) in [&mut phone, &mut copy].into_iter().zip(&mut shops) {
+        let challenge = shop.charge(eur(1500));
+        objects.push(phone.pay(&challenge, PIN).unwrap().object);
+    }
+    let old = world.server();
+    world.rotate(1000);
+    let new = world.server();
+    // The same grant once more, asked for after the rotation: it is under the key that came.
+    let second = {
+        let object = forge::claims::<SecureObject>(&objects[1].0);
+        let grant = forge::altered::<Grant>(&REAL, &object.body.grant.0, &world.issuer.signing, |_| {});
+        let challenge = shops[1].charge(eur(1600));
+        let hand = hand::Hand { world: &world, phone: &phone, shop: &shops[1] };
+        hand.object(&grant, &challenge, |_| {})
+    };
+    let judged = |keys: &[VerifyingKey]| judge(&REAL, keys, &objects[0].0, &second.0);
+    let Ok(Verdict::DoubleSpend(found)) = judged(&[new, old]) else { panic!("{:?}", judged(&[new, old])) };
+    assert_eq!(found.device, phone.signing().verifying(&REAL));
+    for keys in [&[old][..], &[new], &[]] {
+        assert_eq!(judged(keys), Err(own(Own::BadGrant)));
+    }
 }

@@ -70,7 +70,8 @@ fn rule_r12_every_credit_is_an_entry_and_a_refund_shows_in_it() {
 #[test]
 fn rule_r12_a_statement_has_at_most_a_hundred_entries_and_leads_on() {
     let mut world = World::new(&QUICK);
-    let wide = state::AccountLimits { count: 1000, cumulative_minor: 1_000_000, pool: 32, ..limits() };
+    let wide =
+        state::AccountLimits { count: state::COUNT_MAX, cumulative_minor: 1_000_000, pool: 32, ..limits() };
     world.open_payer(PAYER, wide, eur(500_000));
     let mut shop = world.shop(1, "Bakery", eur(0));
     let mut phone = Phone::new(&world, 1);

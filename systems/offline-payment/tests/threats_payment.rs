@@ -133,14 +133,14 @@ fn threat_t13_a_grant_never_outlives_its_token_and_an_ended_token_gets_none() {
 #[test]
 fn threat_t14_amount_and_currency_are_the_grants_whatever_the_application_says() {
     let (mut world, mut phone) = World::ready(&QUICK, 4);
-    let mut shop = world.shop(1, "Bakery", eur(0));
-    let yen = Amount::new(100, Currency::JPY).unwrap();
-    for (asked, expected) in [
-        (eur(PER_PAYMENT + 1), Err(own(Own::LimitTransaction))),
-        (yen, Err(own(Own::LimitTransaction))),
-        (eur(2999), Ok(())),
+    let yen = |minor| Amount::new(minor, Currency::JPY).unwrap();
+    let mut shops = [world.shop(1, "Bakery", eur(0)), world.shop(2, "Tea", yen(0))];
+    for (shop, asked, expected) in [
+        (0, eur(PER_PAYMENT + 1), Err(own(Own::LimitTransaction))),
+        (1, yen(100), Err(own(Own::LimitTransaction))),
+        (0, eur(2999), Ok(())),
     ] {
-        let challenge = shop.charge(asked);
+        let challenge = shops[shop].charge(asked);
         // An honest wallet has no nonce for it; a dishonest one shows itself a smaller amount.
         let mut preview = phone.preview(&challenge).unwrap();
         let honest = phone.wallet.clone().offer(preview.clone(), challenge.clone()).map(|_| ());

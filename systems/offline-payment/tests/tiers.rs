@@ -1,9 +1,11 @@
 //! Risk tiers: where the grant asks for nothing, a payment needs no credential; one minor unit above it does.
 mod world;
 
+use symbolon_keys::KemKey;
 use symbolon_offline_payment::OfflinePaymentRefusal as Own;
-use symbolon_offline_payment::messages::{SecureObject, Verification};
+use symbolon_offline_payment::messages::{SealedCredential, SecureObject, Verification};
 use symbolon_offline_payment::secure_application::Needed;
+use symbolon_types::{CoreRefusal, Secret};
 use world::*;
 
 #[test]
@@ -57,6 +59,65 @@ fn rule_r6_the_application_is_told_what_is_needed() {
     }
 }
 
+/// Below the tier too, only the paired secure application pays: a program that merely reaches the authenticator has no key to seal from.
+#[test]
+fn rule_r6_and_t06_below_the_tier_too_only_the_paired_application_pays() {
+    let (mut world, mut phone) = World::tiered(&QUICK, 3);
+    let mut shop = world.shop(1, "Bakery", eur(0));
+    let challenge = shop.charge(eur(100));
+    let transaction = phone.preview(&challenge).unwrap().transaction;
+    let (_, sealed) = phone.sealed_unverified(&challenge).unwrap();
+    let (info, to) =
+        (forge::info(&QUICK, &sealed.token.0, &sealed.grant.0), forge::token_key(&sealed.token.0));
+    let (aad, stranger) = (forge::aad(&QUICK, transaction, &[]), KemKey::from_private(Secret::new([9; 32])));
+    let empty = |from| forge::seal(&QUICK, &to, from, &info, &aad, &[0; 256]);
+    let mut kept = [0; 256];
+    kept[1..3].copy_from_slice(&[1, 7]);
+    let sealed_wrong = forge::seal(&QUICK, &to, &phone.sender, &info, &aad, &kept);
+    let open_failed = core(CoreRefusal::OpenFailed);
+    for (credential, refusal) in [
+        (None, open_failed),
+        (Some(empty(&stranger)), open_failed),
+        (Some(sealed_wrong), core(CoreRefusal::Malformed)),
+    ] {
+        let tried = SealedCredential { credential, ..sealed.clone() };
+        assert_eq!(phone.authorise(&tried).unwrap_err().refusal, refusal);
+        phone.nature.pass(1);
+    }
+    assert_eq!((phone.status().objects, phone.status().attempts_left), (0, 5));
+    let twin = SealedCredential { credential: Some(empty(&phone.sender)), ..sealed };
+    phone.authorise(&twin).unwrap();
+}
+
+/// Reconciling again and again gives no new sum for payments without a credential; a right credential does.
+#[test]
+fn rule_r6_no_reconciliation_gives_the_unverified_sum_back() {
+    let (mut world, mut phone) = World::tiered(&QUICK, 0);
+    let mut shop = world.shop(1, "Bakery", eur(0));
+    let limit = limits().cumulative_minor;
+    let mut sum = 0;
+    let refusal = loop {
+        phone.prefetch(&mut world, 1);
+        let challenge = shop.charge(eur(400));
+        let payment = match phone.pay_unverified(&challenge) {
+            Ok(payment) => payment,
+            Err(refusal) => break refusal,
+        };
+        sum += 400;
+        shop.accept(&payment.object.0).unwrap();
+        world.settle(&shop.upload()).unwrap();
+        phone.reconcile(&mut world).unwrap();
+        assert_eq!(phone.status().spent_minor, 0);
+    };
+    assert_eq!(refusal, own(Own::LimitCumulative));
+    assert!(sum <= limit && sum + 400 > limit, "{sum} of {limit}");
+    phone.prefetch(&mut world, 2);
+    let challenge = shop.charge(eur(400));
+    phone.pay(&challenge, PIN).unwrap();
+    let challenge = shop.charge(eur(400));
+    phone.pay_unverified(&challenge).unwrap();
+}
+
 /// Whoever guesses does not win attempts back by small payments, nor loses them; the sum and the number stay limited.
 #[test]
 fn rule_r6_and_t09_a_payment_without_a_credential_brings_no_attempt_back() {
@@ -80,7 +141,7 @@ fn rule_r6_a_locked_machine_pays_nothing_at_all() {
     let (mut world, mut phone) = World::tiered(&QUICK, 7);
     let mut shop = world.shop(1, "Bakery", eur(0));
     let (small, large) = (shop.charge(eur(100)), shop.charge(eur(500)));
-    let (_, sealed) = phone.offer_tip(&small, None).unwrap().unverified(&QUICK, offline()).unwrap();
+    let (_, sealed) = phone.sealed_unverified(&small).unwrap();
     phone.lock(&large);
     assert_eq!(phone.authorise(&sealed).unwrap_err().refusal, own(Own::CredentialLocked));
 }

@@ -2,7 +2,7 @@
 mod world;
 
 use symbolon_offline_payment::OfflinePaymentRefusal as Own;
-use symbolon_offline_payment::messages::{Receipt, SecureObject};
+use symbolon_offline_payment::messages::{Receipt, SealedCredential, SecureObject};
 use symbolon_offline_payment::payee::Asked;
 use symbolon_types::CoreRefusal;
 use world::*;
@@ -82,13 +82,22 @@ fn rule_r7_limits_and_verification_are_those_of_the_sum() {
     };
     assert!(offered(Some(PER_PAYMENT - 499)).is_ok());
     assert_eq!(offered(Some(PER_PAYMENT - 498)).unwrap_err(), own(Own::NoNonce));
-    let (_, mut sealed) = offered(Some(0)).unwrap().unverified(&QUICK, offline()).unwrap();
+    let offer = offered(Some(0)).unwrap();
+    let (_, mut sealed) = offer.unverified(&QUICK, &phone.sender, offline(), &phone.nature.seed()).unwrap();
     sealed.tip_minor = Some(1);
     assert_eq!(
         phone.authorise(&sealed).unwrap_err().refusal,
-        own(Own::VerificationWeak),
-        "a tip of 1 makes it 500"
+        core(CoreRefusal::OpenFailed),
+        "what is sealed, the empty credential too, is bound to the tip"
     );
+    phone.nature.pass(1);
+    // An application that seals the empty credential for it: a tip of 1 makes it 500.
+    let agreed = symbolon_offline_payment::messages::agreed(&QUICK, preview.transaction, Some(1));
+    let (info, to) =
+        (forge::info(&QUICK, &sealed.token.0, &sealed.grant.0), forge::token_key(&sealed.token.0));
+    let empty = forge::seal(&QUICK, &to, &phone.sender, &info, &forge::aad(&QUICK, agreed, &[]), &[0; 256]);
+    let weak = SealedCredential { credential: Some(empty), ..sealed.clone() };
+    assert_eq!(phone.authorise(&weak).unwrap_err().refusal, own(Own::VerificationWeak));
     sealed.tip_minor = Some(PER_PAYMENT);
     assert_eq!(phone.authorise(&sealed).unwrap_err().refusal, own(Own::LimitTransaction));
     sealed.tip_minor = Some(0);

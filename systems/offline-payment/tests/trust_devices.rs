@@ -3,7 +3,9 @@ mod world;
 
 use symbolon_keys::SigningKey;
 use symbolon_offline_payment::OfflinePaymentRefusal as Own;
-use symbolon_offline_payment::messages::{Grant, Request, TrustList, TrustUpdate};
+use symbolon_offline_payment::messages::{
+    Denied, Grant, PayeeCertificate, Request, SecureObject, TrustList, TrustUpdate,
+};
 use symbolon_offline_payment::state::{Command, RevokeAuthenticator, RevokeServerKey};
 use symbolon_offline_payment::trust::Trust;
 use symbolon_types::{CoreRefusal, Secret};
@@ -42,6 +44,80 @@ fn threat_t18_an_old_grant_under_the_rotated_key_is_honoured_until_its_end() {
     shop.accept(&payment.object.0).unwrap();
 }
 
+/// A list of the same epoch that was overtaken by a newer one changes nothing; one of a former epoch, or without its devices, is refused.
+#[test]
+fn threat_t18_a_list_that_was_overtaken_changes_nothing() {
+    let (mut world, phone) = World::ready(&QUICK, 0);
+    let mut shop = world.shop(1, "Bakery", eur(0));
+    let early = world.trust_update();
+    phone.nature.pass(5);
+    let late = world.trust_update();
+    shop.hear(&late).unwrap();
+    let known = shop.state.clone();
+    shop.hear(&early).unwrap();
+    assert_eq!(shop.state, known);
+    let cut = TrustUpdate { denied: Denied(vec![phone.id()]), ..early.clone() };
+    assert_eq!(shop.hear(&cut), Err(core(CoreRefusal::Malformed)));
+    world.done(Command::RevokeAuthenticator(RevokeAuthenticator { authenticator: phone.id() }));
+    phone.nature.pass(1);
+    shop.hear(&world.trust_update()).unwrap();
+    assert_eq!(shop.hear(&late), Err(core(CoreRefusal::Malformed)), "an epoch that has passed");
+}
+
+/// A rotation whose overlap is long: the reader keeps its certificate, so a phone that has not heard of the new key can still pay.
+#[test]
+fn threat_t18_a_phone_that_has_not_heard_of_a_rotation_pays_a_reader_that_has() {
+    let (mut world, mut phone) = World::ready(&QUICK, 2);
+    let mut shop = world.shop(1, "Bakery", eur(0));
+    world.rotate(90 * DAY);
+    shop.hear(&world.trust_update()).unwrap();
+    assert!(!shop.payee().renewal_due(&shop.state).unwrap());
+    let challenge = shop.charge(eur(100));
+    let payment = phone.pay(&challenge, PIN).unwrap();
+    shop.accept(&payment.object.0).unwrap();
+    world.settle(&shop.upload()).unwrap();
+    // Renewed at once it would be under a key that this phone does not know.
+    let challenge = renewed(&mut world, &mut shop.clone()).charge(eur(100));
+    assert_eq!(phone.pay(&challenge, PIN).unwrap_err(), own(Own::PayeeUnknown));
+    // 30 days before the key's end it is due.
+    let due = |seconds| {
+        let mut shop = shop.clone();
+        shop.state.trust.heard = shop.state.trust.keys[1].until.unwrap();
+        shop.state.trust.heard.0 -= seconds;
+        shop.payee().renewal_due(&shop.state).unwrap()
+    };
+    assert_eq!((due(30 * DAY + 1), due(30 * DAY)), (false, true));
+}
+
+#[test]
+fn a_certificate_is_asked_for_again_past_half_of_its_life() {
+    let (mut world, _) = World::ready(&QUICK, 0);
+    let shop = world.shop(1, "Bakery", eur(0));
+    let PayeeCertificate { iat, exp, .. } = forge::claims(&shop.state.certificate.0);
+    let due = |heard| {
+        let mut shop = shop.clone();
+        shop.state.trust.heard = heard;
+        shop.payee().renewal_due(&shop.state).unwrap()
+    };
+    let half = iat.plus((exp.0 - iat.0).div_ceil(2));
+    assert_eq!((due(iat), due(symbolon_types::UnixSeconds(half.0 - 1)), due(half)), (false, false, true));
+}
+
+/// An authenticator whose clock is behind takes the certificate of a payee that is newer than its time.
+#[test]
+fn a_slow_authenticator_takes_the_certificate_of_a_payee_of_today() {
+    let (mut world, mut phone) = World::ready(&QUICK, 1);
+    let at = phone.nature.now();
+    phone.nature.pass(2 * DAY);
+    let mut shop = world.shop(1, "Bakery", eur(0));
+    let challenge = shop.charge(eur(100));
+    // Off since then: its ticks did not go on.
+    phone.nature.set(at.0 * 1000);
+    assert_eq!(phone.preview(&challenge).unwrap().amount, eur(100));
+    phone.nature.set(at.plus(700 * DAY).0 * 1000);
+    assert_eq!(phone.preview(&challenge).unwrap_err(), core(CoreRefusal::Expired));
+}
+
 /// The shop with its certificate asked for again.
 fn renewed<'s>(world: &mut World, shop: &'s mut Shop) -> &'s mut Shop {
     let request = shop.payee().request(shop.code).unwrap();
@@ -71,15 +147,26 @@ fn threat_t18_a_revoked_key_is_refused_from_the_next_contact_on() {
     let update = world.trust_update();
     let trust = shop.state.trust.clone();
     assert_eq!(trust.clone().heard(&QUICK, &update.rotations[0].0), Ok(trust.clone()));
-    let older = TrustUpdate { rotations: vec![], list: update.rotations[0].clone(), denied: vec![] };
+    let older =
+        TrustUpdate { rotations: vec![], list: update.rotations[0].clone(), denied: Denied::default() };
     assert!(shop.hear(&older).is_err());
     assert_eq!(shop.state.trust.epoch, trust.epoch);
     assert!(before.epoch < trust.epoch);
     // The authenticator likewise, and the wallet drops what is worth nothing.
     phone.hear(&update).unwrap();
     assert_eq!(phone.wallet.pool.len(), 1);
-    let dropped = phone.wallet.clone().drop_revoked(&QUICK, &phone.trust(), phone.nature.now());
-    assert!(dropped.unwrap().pool.is_empty());
+    let (kept, ungranted) = phone.wallet.clone().drop_revoked(&QUICK, &phone.trust()).unwrap();
+    assert_eq!((kept.pool.len(), ungranted.len()), (0, 1));
+    // The token is as good as it was: granted again, under the key that signs now, it pays; here, in a copy.
+    let regranted = world.grant(&ungranted).unwrap();
+    let again = kept.add(&QUICK, &phone.trust(), &ungranted, &regranted).unwrap();
+    assert_eq!(again.clone().drop_revoked(&QUICK, &phone.trust()).unwrap(), (again.clone(), vec![]));
+    let (mut twin, mut at) = (phone.copy(), shop.clone());
+    twin.nature = phone.nature.clone();
+    twin.wallet = again;
+    let challenge = renewed(&mut world, &mut at).charge(eur(100));
+    let payment = twin.pay(&challenge, PIN).unwrap();
+    at.accept(&payment.object.0).unwrap();
     let challenge = renewed(&mut world, &mut shop).charge(eur(100));
     assert_eq!(phone.pay(&challenge, PIN).unwrap_err(), own(Own::GrantRevoked));
     // A later list of the server's own key that honours it again does not either.
@@ -198,17 +285,28 @@ fn rule_r10_a_denied_device_is_refused_by_a_payee_that_has_heard_of_it() {
     let payment = phone.pay(&challenge, PIN).unwrap();
     world.done(Command::RevokeAuthenticator(RevokeAuthenticator { authenticator: phone.id() }));
     let update = world.trust_update();
-    assert_eq!(update.denied, [phone.id()]);
+    assert_eq!(update.denied.0, [phone.id()]);
     // The grant names an epoch above or below the list's: its age alone counts.
-    shop.clone().accept(&payment.object.0).unwrap();
+    let epoch = shop.state.trust.epoch;
+    for named in [epoch + 5, epoch.saturating_sub(1), 0] {
+        let body = forge::claims::<SecureObject>(&payment.object.0).body;
+        let grant = forge::altered::<Grant>(&QUICK, &body.grant.0, &world.issuer.signing, |grant| {
+            grant.body.epoch = named;
+        });
+        let object = forge::altered::<SecureObject>(&QUICK, &payment.object.0, &phone.signing(), |object| {
+            object.body.grant = grant;
+        });
+        shop.clone().accept(&object.0).unwrap();
+    }
     for denied in [vec![], vec![phone.id(), phone.id()]] {
-        let cut = TrustUpdate { denied, ..update.clone() };
+        let cut = TrustUpdate { denied: Denied(denied), ..update.clone() };
         assert_eq!(shop.hear(&cut), Err(core(CoreRefusal::Malformed)), "not the list's devices");
     }
     // A rotation's list, which denies nobody that could be shown with it, is no update of its own.
     world.rotate(DAY);
     let rotated = world.trust_update();
-    let bare = TrustUpdate { rotations: vec![], list: rotated.rotations[0].clone(), denied: vec![] };
+    let bare =
+        TrustUpdate { rotations: vec![], list: rotated.rotations[0].clone(), denied: Denied::default() };
     assert_eq!(shop.hear(&bare), Err(own(Own::GrantRevoked)), "by itself it is under a key that went");
     shop.hear(&rotated).unwrap();
     assert_eq!(shop.accept(&payment.object.0), Err(own(Own::Revoked)));

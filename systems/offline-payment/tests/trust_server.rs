@@ -4,7 +4,8 @@ mod world;
 use symbolon_keys::{Crypto, LocalSigner, SigningKey, VerifyingKey};
 use symbolon_offline_payment::OfflinePaymentRefusal as Own;
 use symbolon_offline_payment::messages::{
-    AuthenticatorId, Grant, PayeeCertificate, SecureObject, Settlement, TrustList, TrustUpdate,
+    AuthenticatorId, DENIED_MAX, Denied, Grant, PayeeCertificate, SecureObject, Settlement, TrustList,
+    TrustUpdate,
 };
 use symbolon_offline_payment::server::{Edge, IssuerKeys};
 use symbolon_offline_payment::state::{
@@ -90,11 +91,12 @@ fn threat_t18_a_rotations_list_never_passes_for_the_present_one() {
     world.done(lost(&phone));
     let update = world.trust_update();
     let (_, denied) = pinned.clone().updated(&REAL, &update).unwrap();
-    assert_eq!(denied, [phone.id()]);
-    let stale = TrustUpdate { rotations: Vec::new(), list: update.rotations[0].clone(), denied: Vec::new() };
+    assert_eq!(denied.0, [phone.id()]);
+    let stale =
+        TrustUpdate { rotations: Vec::new(), list: update.rotations[0].clone(), denied: Denied::default() };
     assert_eq!(pinned.clone().updated(&REAL, &stale), Err(own(Own::GrantRevoked)), "its key has an end");
     assert_eq!(forge::claims::<TrustList>(&stale.list.0).body.denied, Hash::ZERO, "of no ids");
-    let hidden = TrustUpdate { denied: Vec::new(), ..update };
+    let hidden = TrustUpdate { denied: Denied::default(), ..update };
     assert_eq!(pinned.updated(&REAL, &hidden), Err(core(CoreRefusal::Malformed)));
 }
 
@@ -266,7 +268,7 @@ fn rule_r10_the_policy_of_age_is_the_operators() {
 
 #[test]
 fn rule_r10_each_way_of_revoking_denies_the_device_and_raises_the_epoch() {
-    let denied = |world: &World| world.trust_update().denied;
+    let denied = |world: &World| world.trust_update().denied.0;
     // A lost phone.
     let (mut world, phone) = World::ready(&QUICK, 1);
     assert_eq!((denied(&world).len(), state::trust(&world.rows).epoch), (0, 0));
@@ -319,8 +321,8 @@ fn rule_r10_a_device_is_listed_while_one_of_its_grants_may_be_honoured_and_no_lo
     world.done(lost(&phone));
     let listed = |world: &World, now: UnixSeconds| {
         let update = world.edge().trust_update(&world.rows, now).unwrap();
-        assert_eq!(list(&update).body.denied, denied_hash(&REAL, &update.denied));
-        update.denied.len()
+        assert_eq!(list(&update).body.denied, denied_hash(&REAL, &update.denied.0));
+        update.denied.0.len()
     };
     assert_eq!((listed(&world, end), listed(&world, end.plus(1))), (1, 0));
 }
@@ -342,7 +344,7 @@ fn rule_r10_the_denied_are_many_and_in_order_and_a_grant_names_the_epoch() {
         }
     }
     expect.sort();
-    assert_eq!(world.trust_update().denied, expect, "one without a grant is not listed");
+    assert_eq!(world.trust_update().denied.0, expect, "one without a grant is not listed");
     let tokens = phone.tokens(1).unwrap();
     let grants = world.grant(&tokens).unwrap();
     assert_eq!(forge::claims::<Grant>(&grants[0].0).body.epoch, 6);
@@ -450,4 +452,82 @@ fn threat_t18_an_issuer_that_never_rotated_signs_as_generation_zero_only() {
     let edge = Edge { crypto: &REAL, keys: &one };
     let update = edge.trust_update(&world.rows, world.nature.now()).unwrap();
     assert!(Trust::pinned(one.verifying_key()).updated(&REAL, &update).is_ok());
+}
+
+/// More than an array may hold: one byte string, and the payee that hears it keeps it and reads it back.
+#[test]
+fn rule_r10_five_thousand_denied_devices_are_heard() {
+    let (mut world, phone) = World::ready(&QUICK, 1);
+    let mut shop = world.shop(1, "Bakery", eur(0));
+    world.done(lost(&phone));
+    let real = world.trust_update();
+    assert_eq!(from_slice::<TrustUpdate>(&to_vec(&real)), Ok(real.clone()));
+    let id = |number: u32| AuthenticatorId([number.to_be_bytes(); 4].concat().try_into().unwrap());
+    let of = |count: u32| Denied((0..count).map(id).collect());
+    let many = of(5000);
+    let mut claims = list(&real);
+    claims.body.denied = denied_hash(&REAL, &many.0);
+    claims.body.epoch += 1;
+    let signer = LocalSigner { crypto: &REAL, key: &world.issuer.signing };
+    let list = Bytes(symbolon_proof::sign(&REAL, &signer, &claims).unwrap());
+    let update = TrustUpdate { list, denied: many.clone(), ..real };
+    let read: TrustUpdate = from_slice(&to_vec(&update)).unwrap();
+    shop.hear(&read).unwrap();
+    assert_eq!(shop.state.denied, many);
+    let kept: symbolon_offline_payment::payee::PayeeState = from_slice(&to_vec(&shop.state)).unwrap();
+    assert_eq!(kept, shop.state);
+    // The byte string is of whole ids, and bounded.
+    let longest = of(u32::try_from(DENIED_MAX).unwrap());
+    assert_eq!(from_slice::<Denied>(&to_vec(&longest)), Ok(longest));
+    assert!(from_slice::<Denied>(&to_vec(&of(u32::try_from(DENIED_MAX).unwrap() + 1))).is_err());
+    assert!(from_slice::<Denied>(&to_vec(&Bytes(vec![1; 32]))).is_ok());
+    assert!(from_slice::<Denied>(&to_vec(&Bytes(vec![1; 33]))).is_err());
+    assert!(from_slice::<Denied>(&to_vec(&vec![id(1)])).is_err(), "no array");
+}
+
+/// An older copy of the vault that has drawn again: neither the list nor a rotation is signed with a key that no list names.
+#[test]
+fn threat_t18_a_vault_with_another_key_of_a_generation_signs_no_list() {
+    let mut world = World::new(&QUICK);
+    (0..2).for_each(|_| world.rotate(1000));
+    world.trust_update();
+    let right = world.issuer.generations.clone();
+    for generation in 0..3 {
+        world.issuer.generations[generation] = SigningKey::from_seed(world.nature.seed());
+        world.issuer.signing = world.issuer.generations[2].clone();
+        let refused = world.edge().trust_update(&world.rows, world.nature.now());
+        assert_eq!(refused.map(|_| ()), Err(core(CoreRefusal::OpenFailed)), "{generation}");
+        world.issuer.generations.clone_from(&right);
+        world.issuer.signing = right[2].clone();
+    }
+    world.trust_update();
+}
+
+/// Keys that were revoked are not in the way of the rotation that is needed; the newest of them are named as long as there is room.
+#[test]
+fn threat_t18_revoked_keys_do_not_block_a_rotation() {
+    let mut world = World::new(&QUICK);
+    let mut keys = vec![world.server()];
+    for _ in 0..7 {
+        world.rotate(1000);
+        keys.push(world.server());
+    }
+    assert!(!state::has_room(&world.rows, world.nature.now()));
+    let ninth = rotation(&world, 8, 1000);
+    assert_eq!(refused(&mut world, Command::RotateServerKey(ninth)), own(Own::ServerKeyUnfit));
+    for key in &keys[..3] {
+        revoke_key(&mut world, *key);
+    }
+    let named = |world: &World| list(&world.trust_update()).body.keys;
+    assert_eq!(named(&world).iter().filter(|key| key.revoked).count(), 3);
+    let pinned = Trust::pinned(keys[0]);
+    for expect in [2, 1, 0] {
+        assert!(state::has_room(&world.rows, world.nature.now()));
+        world.rotate(1000);
+        let keys = named(&world);
+        assert_eq!((keys.len(), keys.iter().filter(|key| key.revoked).count()), (8, expect));
+        assert_eq!(keys[0].key, world.server());
+    }
+    assert!(!state::has_room(&world.rows, world.nature.now()));
+    assert!(pinned.updated(&REAL, &world.trust_update()).is_ok(), "the way home stands");
 }

@@ -1,8 +1,8 @@
 //! The issuer: keys in memory, tables in memory, system 01's own server code.
 use symbolon_journal::{AccountId, TransferId};
 use symbolon_keys::{
-    Crypto, CryptoError, HashAlgorithm, KemKey, KemPublic, RustCrypto, Signer, SigningKey, VerifyingKey,
-    derive32,
+    Crypto, CryptoError, HashAlgorithm, KemKey, KemPublic, LocalSigner, RustCrypto, Signer, SigningKey,
+    VerifyingKey, derive32,
 };
 use symbolon_offline_payment::{
     Refusal,
@@ -31,6 +31,8 @@ fn random32() -> [u8; 32] {
 
 pub struct Keys {
     pub signing: SigningKey,
+    /// The keys that signed before, oldest first.
+    former: Vec<SigningKey>,
     kem: KemKey,
     root: [u8; 32],
 }
@@ -53,6 +55,11 @@ impl Signer for Keys {
 impl IssuerKeys for Keys {
     fn signer(&self) -> &dyn Signer {
         self
+    }
+    fn of_generation(&self, generation: u32) -> Option<Box<dyn Signer + '_>> {
+        let at = usize::try_from(generation).ok()?;
+        let key = if at == self.former.len() { Some(&self.signing) } else { self.former.get(at) };
+        key.map(|key| Box::new(LocalSigner { crypto: &RustCrypto, key }) as Box<dyn Signer>)
     }
     fn issuer(&self) -> KemPublic {
         self.kem.public(&RustCrypto)
@@ -93,6 +100,7 @@ impl Bank {
         let seed = || entropy::seed().unwrap();
         let keys = Keys {
             signing: SigningKey::from_seed(seed()),
+            former: Vec::new(),
             kem: KemKey::from_private(seed()),
             root: random32(),
         };
@@ -154,6 +162,21 @@ impl Bank {
 
     pub fn revoke(&mut self, id: AuthenticatorId) {
         self.done(Command::RevokeAuthenticator(state::RevokeAuthenticator { authenticator: id }));
+    }
+
+    /// A new key signs, and the one before counts no more.
+    pub fn rotate_and_revoke(&mut self) {
+        let going = self.keys.verifying_key();
+        let coming = SigningKey::from_seed(entropy::seed().unwrap());
+        self.done(Command::RotateServerKey(state::RotateServerKey {
+            first: self.keys.former.first().map_or(going, |first| first.verifying(&RustCrypto)),
+            key: coming.verifying(&RustCrypto),
+            generation: u32::try_from(self.keys.former.len() + 1).unwrap(),
+            overlap_seconds: 3600,
+        }));
+        let gone = std::mem::replace(&mut self.keys.signing, coming);
+        self.keys.former.push(gone);
+        self.done(Command::RevokeServerKey(state::RevokeServerKey { key: going }));
     }
 
     /// What a payee was credited, in minor units.

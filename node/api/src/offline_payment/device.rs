@@ -8,7 +8,7 @@ use axum::response::Response;
 use std::sync::Arc;
 use symbolon_machine::Submission;
 use symbolon_offline_payment::server::Edge;
-use symbolon_offline_payment::state::{Command, Outcome, code_known, settlement};
+use symbolon_offline_payment::state::{Command, Outcome, code_known, refunded_already, settled_already};
 use symbolon_offline_payment::{OfflinePaymentRefusal, Refusal};
 use symbolon_state::Rows;
 use symbolon_types::CoreRefusal;
@@ -16,12 +16,18 @@ use symbolon_wire::cbor::{Bytes, from_slice, to_vec};
 
 type Sealed = Result<(u64, Vec<u8>), Failure>;
 
-/// The answer to an object that was settled before: read, not written once more.
+/// The answer to what was settled, given back, or is past all hope: read, not written once more.
 fn answered_before(node: &Node, command: &Command) -> Result<Option<(u64, Vec<u8>)>, Failure> {
-    let Command::Settle(asked) = command else { return Ok(None) };
-    let (sequence, known) = node.read(|rows| settlement(rows, &asked.token, &asked.payee))?;
-    let same = known.filter(|known| known.object == asked.object);
-    Ok(same.map(|known| (sequence, to_vec(&known))))
+    let (sequence, answer) = node.read(|rows| match command {
+        Command::Settle(asked) => {
+            settled_already(rows, now().ms(), asked).map(|answer| answer.map(|known| to_vec(&known)))
+        }
+        Command::Refund(asked) => {
+            refunded_already(rows, asked).map(|answer| answer.map(|known| to_vec(&known)))
+        }
+        _ => None,
+    })?;
+    Ok(answer.transpose()?.map(|answer| (sequence, answer)))
 }
 
 /// Opens what came over a snapshot of the rows.
@@ -145,6 +151,9 @@ pub(crate) async fn refund(State(node): State<Arc<Node>>, request: Body) -> Resp
     let answer = async {
         let bytes = body(request).await?;
         let command = opened(&node, |edge, rows| edge.open_refund(rows, &bytes))?;
+        if let Some(known) = answered_before(&node, &command)? {
+            return Ok(known);
+        }
         match outcome(&node, Submission::natural(command)).await? {
             (sequence, Outcome::Refunded(refunded)) => Ok((sequence, to_vec(&refunded))),
             _ => Err(CoreRefusal::Unavailable.into()),

@@ -150,6 +150,11 @@ pub(super) fn change(node: &Node, headers: &HeaderMap) -> Result<(Caller, Reques
     Ok((caller(node, headers, Scope::Operate)?, request_id(headers)?))
 }
 
+/// As [`change`], for what decides whom devices believe.
+pub(super) fn change_of_trust(node: &Node, headers: &HeaderMap) -> Result<(Caller, RequestId), Failure> {
+    Ok((caller(node, headers, Scope::Admin)?, request_id(headers)?))
+}
+
 pub(super) async fn run(
     node: &Node,
     caller: &Caller,

@@ -1,11 +1,12 @@
 //! The server's keys and the deny list: for devices, and for the operator who rotates and revokes.
 //!
 //! ```text
-//!   POST /server-keys ─► the vault draws a key for this request, once ─► RotateServerKey in the log ─► the new key signs
+//!   POST /server-keys ─► would the log take one more? ─► the vault draws a key for this request, once ─► RotateServerKey in the log ─► it signs
 //! ```
-//! **Invariant:** a generation that the vault drew and the log never heard of signs nothing; the same request finds it again.
+//! **Invariant:** a generation that the vault drew and the log never heard of signs nothing; the same request finds it again, and so does the next
+//! one. What decides whom devices believe needs the scope `admin`.
 use super::now;
-use super::operator::{change, run};
+use super::operator::{change_of_trust, run};
 use crate::Node;
 use crate::reply::{Failure, cbor, json, json_body};
 use axum::body::Body;
@@ -17,10 +18,11 @@ use std::sync::Arc;
 use symbolon_keys::{KeyId, VerifyingKey};
 use symbolon_offline_payment::messages::ServerKey;
 use symbolon_offline_payment::state::{
-    Command, OVERLAP_SECONDS_MAX, RotateServerKey, SetTrustPolicy, server_keys,
+    Command, OVERLAP_SECONDS_MAX, RotateServerKey, SetTrustPolicy, has_room, server_keys, signing_key,
 };
+use symbolon_offline_payment::{OfflinePaymentRefusal, Refusal};
 use symbolon_types::{CoreRefusal, Secret, hex_upper};
-use symbolon_vault::SigningHandle;
+use symbolon_vault::{OfflinePaymentKeys, SigningHandle};
 use symbolon_wire::cbor::to_vec;
 
 /// How long a key is honoured after it was rotated out, unless told: a year, as long as a payee's certificate lives.
@@ -106,7 +108,9 @@ pub(crate) async fn keys(State(node): State<Arc<Node>>) -> Response {
 #[utoipa::path(get, path = "/v1/offline-payment/trust", responses((status = 200, content_type = "application/cbor")))]
 pub(crate) async fn trust(State(node): State<Arc<Node>>) -> Response {
     let answer = node.edge(|edge| {
-        let (sequence, update) = node.read(|rows| edge.trust_update(rows, now()))?;
+        // Not before the log's last time: a clock that was set back makes no older list.
+        let now = now().max(node.reader.at().seconds());
+        let (sequence, update) = node.read(|rows| edge.trust_update(rows, now))?;
         Ok::<_, Failure>((sequence, to_vec(&update?)))
     });
     cbor(&node, answer)
@@ -116,7 +120,7 @@ pub(crate) async fn trust(State(node): State<Arc<Node>>) -> Response {
 #[utoipa::path(post, path = "/v1/offline-payment/server-keys", request_body = NewServerKey, responses((status = 200, body = RotatedKey)), security(("bearer" = [])))]
 pub(crate) async fn rotate(State(node): State<Arc<Node>>, headers: HeaderMap, body: Body) -> Response {
     let answer = async {
-        let (caller, id) = change(&node, &headers)?;
+        let (caller, id) = change_of_trust(&node, &headers)?;
         let request: NewServerKey = json_body(body).await?;
         let overlap_seconds = request.overlap_seconds.unwrap_or(OVERLAP_SECONDS);
         // Refused here too, so that no key is drawn in vain.
@@ -124,6 +128,7 @@ pub(crate) async fn rotate(State(node): State<Arc<Node>>, headers: HeaderMap, bo
             return Err(CoreRefusal::Malformed.into());
         }
         let ticket = caller.derived(id, b"server key");
+        let _one = node.rotation.lock().await;
         let drawn = Arc::clone(&node);
         // Sealing the vault anew stretches a passphrase: not between two waits.
         let drawn = tokio::task::spawn_blocking(move || draw(&drawn, &ticket)).await;
@@ -138,11 +143,19 @@ pub(crate) async fn rotate(State(node): State<Arc<Node>>, headers: HeaderMap, bo
 
 /// The generation of this ticket, the first key, and its own.
 fn draw(node: &Node, ticket: &[u8; 16]) -> Result<(u32, VerifyingKey, VerifyingKey), Failure> {
+    let unavailable = |_| CoreRefusal::Unavailable;
+    let (_, (heard, key)) = node.read(signing_key)?;
+    OfflinePaymentKeys::known(node.vault.as_ref(), (heard, key)).map_err(unavailable)?;
+    // What the log would refuse draws nothing. A repeat of what it took is answered as it was.
+    let before = node.vault.drawn_signing(ticket).map_err(unavailable)?;
+    let (_, room) = node.read(|rows| has_room(rows, now().max(node.reader.at().seconds())))?;
+    if !room && before.is_none_or(|generation| generation > heard) {
+        return Err(Refusal::from(OfflinePaymentRefusal::ServerKeyUnfit).into());
+    }
     let mut entropy = [0; 32];
     getrandom::fill(&mut entropy).map_err(|_| CoreRefusal::Unavailable)?;
     let entropy = Secret::new(entropy);
-    let unavailable = |_| CoreRefusal::Unavailable;
-    let generation = node.vault.draw_signing(ticket, &entropy).map_err(unavailable)?;
+    let generation = node.vault.draw_signing(ticket, heard, &entropy).map_err(unavailable)?;
     let public = |generation| node.vault.public(SigningHandle::Server(generation)).map_err(unavailable);
     Ok((generation, public(0)?, public(generation)?))
 }
@@ -155,7 +168,7 @@ pub(crate) async fn revoke(
     Path(kid): Path<String>,
 ) -> Response {
     let answer = async {
-        let (caller, id) = change(&node, &headers)?;
+        let (caller, id) = change_of_trust(&node, &headers)?;
         let kid = KeyId::from_hex(&kid).ok_or(CoreRefusal::NotFound)?;
         let command = node.edge(|edge| {
             let (_, command) = node.read(|rows| edge.open_key_revocation(rows, kid))?;
@@ -171,7 +184,7 @@ pub(crate) async fn revoke(
 #[utoipa::path(post, path = "/v1/offline-payment/trust-policy", request_body = NewTrustPolicy, responses((status = 200)), security(("bearer" = [])))]
 pub(crate) async fn set_policy(State(node): State<Arc<Node>>, headers: HeaderMap, body: Body) -> Response {
     let answer = async {
-        let (caller, id) = change(&node, &headers)?;
+        let (caller, id) = change_of_trust(&node, &headers)?;
         let NewTrustPolicy { age_seconds_max } = json_body(body).await?;
         let command = Command::SetTrustPolicy(SetTrustPolicy { age_seconds_max });
         let sequence = run(&node, &caller, id, command).await?;

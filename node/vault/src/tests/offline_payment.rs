@@ -66,7 +66,7 @@ fn audits_open_and_the_server_signs() {
 #[test]
 fn each_generation_signs_as_itself() {
     let vault = SoftwareVault::from_keys(keys());
-    assert_eq!(vault.draw_signing(&[1; 16], &Secret::new([2; 32])), Ok(1));
+    assert_eq!(vault.draw_signing(&[1; 16], 0, &Secret::new([2; 32])), Ok(1));
     let (old, new) = (OfflinePaymentKeys::new(&vault).unwrap(), OfflinePaymentKeys::of(&vault, 1).unwrap());
     assert!(OfflinePaymentKeys::of(&vault, 2).is_err() && new.of_generation(2).is_none());
     let (first, second) = (old.signer().verifying_key(), new.signer().verifying_key());
@@ -78,6 +78,23 @@ fn each_generation_signs_as_itself() {
     let former = new.of_generation(0).unwrap();
     assert_eq!(former.verifying_key(), first);
     assert_eq!(former.sign(b"message"), old.signer().sign(b"message"));
+}
+
+/// An older copy that has drawn again, and one that has not: neither signs for the log that knows another key.
+#[test]
+fn a_key_that_the_log_does_not_know_signs_nothing() {
+    let (vault, older) = (SoftwareVault::from_keys(keys()), SoftwareVault::from_keys(keys()));
+    assert_eq!(vault.draw_signing(&[1; 16], 0, &Secret::new([2; 32])), Ok(1));
+    let key = vault.public(SigningHandle::Server(1)).unwrap();
+    let of = |vault: &SoftwareVault, logged| {
+        OfflinePaymentKeys::known(vault, logged).map(|keys| keys.signer().verifying_key())
+    };
+    assert_eq!(of(&vault, (1, Some(key))), Ok(key));
+    assert_eq!(of(&older, (0, None)), vault.public(SigningHandle::Server(0)));
+    let other = Err(VaultError::OtherKey { generation: 1 });
+    assert_eq!(of(&older, (1, Some(key))), other);
+    assert_eq!(older.draw_signing(&[1; 16], 0, &Secret::new([3; 32])), Ok(1));
+    assert_eq!(of(&older, (1, Some(key))), other);
 }
 
 /// Through the server's edge: the enrolment verifies under the vault's key and brings the account key.
@@ -119,7 +136,10 @@ impl Vault for Unplugged {
     fn sign(&self, _: SigningHandle, _: &[u8]) -> Result<[u8; 64], VaultError> {
         Err(GONE)
     }
-    fn draw_signing(&self, _: &[u8; 16], _: &Secret<[u8; 32]>) -> Result<u32, VaultError> {
+    fn drawn_signing(&self, _: &[u8; 16]) -> Result<Option<u32>, VaultError> {
+        Err(GONE)
+    }
+    fn draw_signing(&self, _: &[u8; 16], _: u32, _: &Secret<[u8; 32]>) -> Result<u32, VaultError> {
         Err(GONE)
     }
     fn kem_public(&self, handle: KemHandle) -> Result<KemPublic, VaultError> {

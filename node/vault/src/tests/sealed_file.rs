@@ -145,8 +145,8 @@ fn drawn_keys_last_in_the_file_and_the_vault_opens_with_all_of_them() {
         let (path, vault) = created(folder.path(), name, unlock);
         let public = |vault: &SoftwareVault, generation| vault.public(SigningHandle::Server(generation));
         let before = fs::read(&path).unwrap();
-        assert_eq!(vault.draw_signing(&[1; 16], &Secret::new([5; 32])), Ok(1));
-        assert_eq!(vault.draw_signing(&[2; 16], &Secret::new([6; 32])), Ok(2));
+        assert_eq!(vault.draw_signing(&[1; 16], 0, &Secret::new([5; 32])), Ok(1));
+        assert_eq!(vault.draw_signing(&[2; 16], 1, &Secret::new([6; 32])), Ok(2));
         assert_ne!(fs::read(&path).unwrap(), before);
         assert_eq!(mode(&path), 0o600);
         let opened = SoftwareVault::open(&path, unlock).unwrap();
@@ -156,9 +156,9 @@ fn drawn_keys_last_in_the_file_and_the_vault_opens_with_all_of_them() {
         assert_eq!(opened.kem_public(crate::KemHandle::Issuer), vault.kem_public(crate::KemHandle::Issuer));
         assert_eq!(public(&opened, 3), Err(VaultError::Refused));
         let known = public(&vault, 1);
-        assert_eq!(opened.draw_signing(&[1; 16], &Secret::new([7; 32])), Ok(1), "found, not drawn again");
+        assert_eq!(opened.draw_signing(&[1; 16], 0, &Secret::new([7; 32])), Ok(1), "found, not drawn again");
         assert_eq!(public(&opened, 1), known);
-        assert_eq!(opened.draw_signing(&[3; 16], &Secret::new([8; 32])), Ok(3));
+        assert_eq!(opened.draw_signing(&[3; 16], 2, &Secret::new([8; 32])), Ok(3));
         assert_eq!(public(&SoftwareVault::open(&path, unlock).unwrap(), 3), public(&opened, 3));
     }
     assert_eq!(names(folder.path()), ["a", "b", "key"], "nothing is left beside them");
@@ -169,10 +169,10 @@ fn a_key_that_cannot_be_kept_is_not_drawn() {
     let folder = folder();
     let unlock = key_file(folder.path(), "key", 1);
     let (path, vault) = created(folder.path(), "vault", &unlock);
-    assert_eq!(vault.draw_signing(&[1; 16], &Secret::new([5; 32])), Ok(1));
+    assert_eq!(vault.draw_signing(&[1; 16], 0, &Secret::new([5; 32])), Ok(1));
     fs::remove_file(folder.path().join("key")).unwrap();
     let before = fs::read(&path).unwrap();
-    let refused = vault.draw_signing(&[2; 16], &Secret::new([5; 32]));
+    let refused = vault.draw_signing(&[2; 16], 1, &Secret::new([5; 32]));
     assert_eq!(refused, Err(VaultError::Io(std::io::ErrorKind::NotFound)));
     assert_eq!(vault.public(SigningHandle::Server(2)), Err(VaultError::Refused));
     assert_eq!(fs::read(&path).unwrap(), before);

@@ -28,6 +28,8 @@ pub struct Credential(Value);
 
 #[derive(Clone, Debug)]
 enum Value {
+    /// Nothing is shown, where nothing is asked for: that the paired application sealed it is all that it says.
+    None,
     Pin(Secret<String>),
     Passphrase(Secret<String>),
     /// Shows that it is known.
@@ -67,10 +69,16 @@ impl Credential {
         Self(Value::Registration(registration))
     }
 
+    /// The empty one: what travels where the grant asks for none, so that no other program than the paired application can pay.
+    pub(crate) fn none() -> Self {
+        Self(Value::None)
+    }
+
     /// The kind, as the object will say it.
     #[must_use]
     pub fn kind(&self) -> Verification {
         match &self.0 {
+            Value::None => Verification::None,
             Value::Pin(_) => Verification::Pin,
             Value::Passphrase(_) => Verification::Passphrase,
             Value::Assertion(_) | Value::Registration(_) => Verification::Platform,
@@ -80,6 +88,7 @@ impl Credential {
     /// One byte of kind, one of length, the value, zeros up to 256 bytes.
     pub(crate) fn padded(&self) -> Secret<Vec<u8>> {
         let (kind, value) = match &self.0 {
+            Value::None => (self.kind().code(), Secret::new(Vec::new())),
             Value::Pin(typed) | Value::Passphrase(typed) => {
                 (self.kind().code(), Secret::new(typed.reveal().as_bytes().to_vec()))
             }
@@ -105,6 +114,7 @@ impl Credential {
         let typed =
             || core::str::from_utf8(value).map(|text| Secret::new(String::from(text))).map_err(|_| malformed);
         match kind {
+            0 if value.is_empty() => Ok(Self::none()),
             1 => Self::pin(typed()?),
             2 => Self::passphrase(typed()?),
             3 => Ok(Self(Value::Assertion(PlatformAssertion::read(value)?))),
@@ -116,6 +126,7 @@ impl Credential {
     /// What takes part in `k_c`.
     fn typed(&self) -> &[u8] {
         match &self.0 {
+            Value::None => &[],
             Value::Pin(typed) | Value::Passphrase(typed) => typed.reveal().as_bytes(),
             Value::Assertion(assertion) => assertion.prf.reveal(),
             Value::Registration(registration) => registration.assertion.prf.reveal(),
@@ -125,7 +136,7 @@ impl Credential {
     /// The key that a registration brings, once it has signed `question`.
     ///
     /// # Errors
-    /// CRED_FORM for an assertion, which sets nothing, and for a key that did not sign.
+    /// CRED_FORM for the empty credential and for an assertion, which set nothing, and for a key that did not sign.
     pub(super) fn settable(
         &self,
         crypto: &dyn Crypto,
@@ -133,7 +144,7 @@ impl Credential {
     ) -> Result<Option<PlatformKey>, Refusal> {
         match &self.0 {
             Value::Pin(_) | Value::Passphrase(_) => Ok(None),
-            Value::Assertion(_) => Err(Own::CredentialForm.into()),
+            Value::None | Value::Assertion(_) => Err(Own::CredentialForm.into()),
             Value::Registration(registration) => {
                 registration.registered(crypto, question).map(Some).ok_or(Own::CredentialForm.into())
             }

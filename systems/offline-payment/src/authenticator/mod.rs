@@ -14,6 +14,8 @@
 //! - The private key of a nonce leaves the store (both banks) in the same step that records its object.
 //! - An attempt is counted, durably, before the credential is compared; a message that cannot be opened costs no attempt. One counter serves all
 //!   kinds, and only a right credential restores it: a payment that needs none does not.
+//! - Every payment comes from the paired secure application: where no credential is needed, it seals an empty one. What was paid so comes to at
+//!   most the cumulative limit until a right credential pays; no reconciliation starts that sum anew.
 //! - A credential is set only under one that is set, at least as strong as it or the strongest there is.
 //! - An attempt is never won back: not by a power cut, and an old store counts every commit that it lost as an attempt.
 //! - An enrolment is used once: what the server seals is for a key of that enrolment, destroyed when it is complete.

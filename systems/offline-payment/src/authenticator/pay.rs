@@ -3,7 +3,8 @@
 //! ```text
 //!   Authorise ─► offer checked ─► credential opened ─► attempt counted (durable) ─► compared ─► object recorded, key destroyed (durable) ─► signed
 //!                 no change        no change, slowed    attempts - 1                 CRED_WRONG   attempts restored
-//!                      └── the grant asks for no credential at this amount, and none is there ──────► object recorded …   attempts as they were
+//!                                            └── the grant asks for none at this amount, and it is the empty one ──► object recorded …   attempts as
+//!                                                they were, the unverified sum raised and inside its limit
 //! ```
 //! The order is that of the amended specification: forged wrappers cost no attempt, so they cannot lock the user out; a compared
 //! credential always has, so a power cut cannot win one back.
@@ -71,21 +72,23 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
         self.unlocked()?;
         let offer = self.check_offer(env, sealed)?;
         let disclosed = match &sealed.credential {
-            Some(credential) => Some(self.verify_user(env, sealed, credential, &offer)?),
-            None if offer.user == Verification::None.code() => None,
+            Some(credential) => self.verify_user(env, sealed, credential, &offer)?,
+            // Without the pairing's seal any program that reaches this machine could pay.
+            None if offer.user == Verification::None.code() => return Err(CoreRefusal::OpenFailed.into()),
             None => return Err(Own::VerificationWeak.into()),
         };
         let emitted = self.consume(env, &offer, disclosed)?;
         Ok(Reply::Message(self.emit(env, &emitted)?))
     }
 
+    /// What the credential discloses; `None` for the empty one, where the grant asks for none.
     fn verify_user(
         &mut self,
         env: &Env<'_>,
         sealed: &SealedCredential,
         credential: &SealedBox,
         offer: &Offer,
-    ) -> Result<Disclosed, Denied> {
+    ) -> Result<Option<Disclosed>, Denied> {
         let second = sealed.second.as_ref().map(|second| second.0.as_slice());
         let key = KemKey::from_private(offer.nonce.kem.clone());
         let info = credential_info(env.crypto, &sealed.token.0, &sealed.grant.0);
@@ -95,10 +98,15 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
         if typed.kind().code() < offer.user {
             return Err(Own::VerificationWeak.into());
         }
+        if typed.kind() == Verification::None {
+            self.check_unverified(offer.amount)?;
+            return Ok(None);
+        }
         let record = self.enrolled()?.credential(typed.kind()).cloned().ok_or(Own::CredentialKindUnknown)?;
         self.count_attempt(env)?;
         let question = payment_question(env.crypto, offer.nonce.token, offer.agreed);
         credential::disclose(env, &self.keys, &record, &typed, question)
+            .map(Some)
             .map_err(|refusal| self.wrong_credential(env, refusal))
     }
 
@@ -174,7 +182,8 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
             .map_err(|_| Own::PayeeUnknown)?
             .into_claims();
         let challenge = signed.verify(env.crypto, &certificate.cnf.key)?;
-        certificate.validity().check(self.known_now(env)?, SKEW_SECONDS)?;
+        // As for a grant: the server's own word says that it is at least this late.
+        certificate.validity().check(self.known_now(env)?.max(certificate.iat), SKEW_SECONDS)?;
         let transaction = challenge.payload_hash(env.crypto);
         let challenge = challenge.into_claims();
         if challenge.body.amount.minor() == 0 {
@@ -211,6 +220,13 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
         Ok(())
     }
 
+    /// Whether what was paid without a credential stays inside the cumulative limit, which no reconciliation gives back.
+    fn check_unverified(&self, amount: Amount) -> Result<(), Refusal> {
+        let sum = self.state.unverified_minor.checked_add(amount.minor()).ok_or(Own::LimitCumulative)?;
+        let most = self.enrolled()?.limits.cumulative.minor();
+        if sum <= most { Ok(()) } else { Err(Own::LimitCumulative.into()) }
+    }
+
     /// Records the object and destroys the nonce's key, in one durable step. Only then is there anything to emit.
     fn consume(
         &mut self,
@@ -223,6 +239,10 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
         next.spend_total = next.spend_total.checked_add(amount).ok_or(Own::LimitCumulative)?;
         next.spent_minor = next.spent_minor.checked_add(amount).ok_or(Own::LimitCumulative)?;
         next.spent_count = next.spent_count.checked_add(1).ok_or(Own::LimitCumulative)?;
+        next.unverified_minor = match disclosed {
+            Some(_) => 0,
+            None => next.unverified_minor.checked_add(amount).ok_or(Own::LimitCumulative)?,
+        };
         next.time = next.time.max(Some(offer.grant.claims().iat));
         let object = self.object(env, offer, disclosed.as_ref(), next.spend_total)?;
         let payload = to_vec(&object);

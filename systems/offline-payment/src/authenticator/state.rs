@@ -71,6 +71,8 @@ cbor_map! {
         14 => lock: Lock,
         /// The private key that the account key of the enrolment now under way is sealed to: a former enrolment cannot be used again.
         15 => enrolling: Option<Secret<[u8; 32]>>,
+        /// The sum paid without a credential since the last payment with a right one, in minor units. A reconciliation leaves it.
+        16 => unverified_minor: u64,
     }
 
     /// What enrolment brought.
@@ -181,6 +183,7 @@ impl State {
             objects: Vec::new(),
             lock: Lock::Open,
             enrolling: None,
+            unverified_minor: 0,
         }
     }
 

@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 use symbolon_keys::VerifyingKey;
 use symbolon_proof::Claims;
 use symbolon_types::{Amount, Hash, UnixSeconds};
-use symbolon_wire::{cbor::Bytes, cbor_map};
+use symbolon_wire::cbor::{Bytes, Cbor, Decoder, Encoder, Malformed};
+use symbolon_wire::cbor_map;
 
 cbor_map! {
     /// One of the server's signing keys.
@@ -49,7 +50,7 @@ cbor_map! {
         /// The present [`TrustList`].
         2 => list: Bytes,
         /// The denied devices of the present list, in rising order.
-        3 => denied: Vec<AuthenticatorId>,
+        3 => denied: Denied,
     }
 
     /// Gives money back, by reference to the object that brought it; signed by the payee.
@@ -127,6 +128,28 @@ cbor_map! {
         3 => source: Source,
         /// Given back since, in minor units.
         4 => refunded_minor: u64,
+    }
+}
+
+/// The most devices that one update denies: 960 000 bytes of ids, which leaves the rest of the longest HTTP answer that a device reads (1 MiB) to
+/// the signed lists, some 600 bytes each and at most 65 of them.
+pub const DENIED_MAX: usize = 60_000;
+
+/// Devices that are denied, in rising order. One byte string of 16 bytes each and no array, which ends at a few thousand items.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Denied(pub Vec<AuthenticatorId>);
+
+impl Cbor for Denied {
+    fn encode(&self, out: &mut Encoder) {
+        let ids: Vec<&[u8]> = self.0.iter().map(|id| id.as_bytes()).collect();
+        out.bytes(&ids.concat());
+    }
+    fn decode(input: &mut Decoder<'_>) -> Result<Self, Malformed> {
+        let (ids, rest) = input.bytes()?.as_chunks::<16>();
+        if !rest.is_empty() || ids.len() > DENIED_MAX {
+            return Err(Malformed);
+        }
+        Ok(Self(ids.iter().copied().map(AuthenticatorId).collect()))
     }
 }
 

@@ -2,10 +2,11 @@
 //!
 //! ```text
 //!   accepted ──settled, its grant ended──► book                    what is left of an object: id, nonce, amount
+//!            ──refused for good──────────► book, with the refusal  it is not uploaded again
 //!   statement_request ──► server ──► Statement, verified ──audit──► differences
 //!   refund(object) ──► signed, to the server
 //! ```
-use super::{Payee, PayeeState, id_of};
+use super::{Accepted, Payee, PayeeState, id_of};
 use crate::messages::{
     Grant, PayeeNonce, Refund, RefundBody, SKEW_SECONDS, SecureObject, Statement, StatementBody,
     StatementRequest, StatementRequestBody,
@@ -16,14 +17,14 @@ use symbolon_proof::{Raw, sign};
 use symbolon_types::{Amount, CoreRefusal, Hash, UnixSeconds};
 use symbolon_wire::{cbor::Bytes, cbor_map};
 
-/// How many settled objects the book holds; the oldest are forgotten, and a credit for one of them is then unknown to an audit.
+/// How many objects the book holds; the oldest are forgotten, and a credit for one of them is then unknown to an audit.
 pub const BOOK_MAX: usize = 4096;
 
 /// The most entries in one statement.
 const ENTRIES_MAX: usize = 100;
 
 cbor_map! {
-    /// A settled object.
+    /// A settled object, or one that the server refused for good.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct BookEntry {
         /// Its id.
@@ -32,6 +33,8 @@ cbor_map! {
         2 => token: Hash,
         /// What the payee took.
         3 => taken: Amount,
+        /// Why the server credits it never; `None` for a settled one.
+        4 => refusal: Option<Refusal>,
     }
 }
 
@@ -78,11 +81,25 @@ impl Payee<'_> {
             .into_iter()
             .partition(|accepted| !accepted.settled || grant_holds(&accepted.settlement.object.0, now));
         state.accepted = kept;
-        let entry = |one: super::Accepted| BookEntry { object: one.id, token: one.token, taken: one.taken };
-        state.book.extend(done.into_iter().map(entry));
-        let surplus = state.book.len().saturating_sub(BOOK_MAX);
-        state.book.drain(..surplus);
+        enter(&mut state, done.iter().map(|one| entry(one, None)).collect());
         state
+    }
+
+    /// The server refused an accepted object for good: it is kept in the book, with the refusal, and uploaded no more. What is no judgement
+    /// (the server busy) must not be brought here.
+    ///
+    /// # Errors
+    /// CHALLENGE_UNKNOWN when no such object waits for its settlement.
+    pub fn refused(
+        &self,
+        mut state: PayeeState,
+        object: Hash,
+        refusal: Refusal,
+    ) -> Result<PayeeState, Refusal> {
+        let at = state.accepted.iter().position(|one| one.id == object && !one.settled);
+        let refused = state.accepted.remove(at.ok_or(Own::ChallengeUnknown)?);
+        enter(&mut state, [entry(&refused, Some(refusal))].into());
+        Ok(state)
     }
 
     /// Asks the server what it credited, from the entry with this number on.
@@ -171,9 +188,18 @@ impl PayeeState {
     /// All objects that were ever accepted, as far as the book goes back.
     pub fn entries(&self) -> impl Iterator<Item = BookEntry> + '_ {
         let accepted = self.accepted.iter();
-        let accepted = accepted.map(|one| BookEntry { object: one.id, token: one.token, taken: one.taken });
-        self.book.iter().copied().chain(accepted)
+        self.book.iter().copied().chain(accepted.map(|one| entry(one, None)))
     }
+}
+
+fn entry(one: &Accepted, refusal: Option<Refusal>) -> BookEntry {
+    BookEntry { object: one.id, token: one.token, taken: one.taken, refusal }
+}
+
+fn enter(state: &mut PayeeState, entries: Vec<BookEntry>) {
+    state.book.extend(entries);
+    let surplus = state.book.len().saturating_sub(BOOK_MAX);
+    state.book.drain(..surplus);
 }
 
 /// Whether the object's grant has not ended; true for what cannot be read, which is kept.

@@ -21,8 +21,8 @@ pub(crate) use check::amount_with_tip;
 pub use check::{CheckedObject, check_object};
 
 use crate::messages::{
-    AuthenticatorId, Bill, Challenge, ChallengeBody, PayeeCertificate, PayeeId, PayeeNonce, PayeeRequest,
-    PayeeRequestBody, Receipt, ReceiptBody, SKEW_SECONDS, Settlement, TrustUpdate,
+    AuthenticatorId, Bill, Challenge, ChallengeBody, Denied, PayeeCertificate, PayeeCertificateBody, PayeeId,
+    PayeeNonce, PayeeRequest, PayeeRequestBody, Receipt, ReceiptBody, SKEW_SECONDS, Settlement, TrustUpdate,
 };
 use crate::trust::Trust;
 use crate::{OfflinePaymentRefusal as Own, Refusal};
@@ -31,6 +31,9 @@ use symbolon_keys::{Crypto, LocalSigner, SigningKey, VerifyingKey};
 use symbolon_proof::{Raw, sign};
 use symbolon_types::{Amount, CoreRefusal, Hash, UnixSeconds};
 use symbolon_wire::{cbor::Bytes, cbor_map};
+
+/// A certificate under a key that was rotated out is renewed this long before that key's end, in seconds: 30 days.
+const RENEWAL_SECONDS: u64 = 30 * 24 * 3600;
 
 cbor_map! {
     /// A challenge that may still be paid.
@@ -69,12 +72,12 @@ cbor_map! {
         /// Objects that were accepted.
         4 => accepted: Vec<Accepted>,
         /// Devices that are denied, in rising order.
-        5 => denied: Vec<AuthenticatorId>,
+        5 => denied: Denied,
         /// Objects that the server is asked about, whose receipts are not given yet.
         6 => forwarded: Vec<Accepted>,
         /// Bills that are paid in parts, oldest first.
         7 => bills: Vec<BillRecord>,
-        /// Settled objects that are no longer kept whole, oldest first.
+        /// Objects that are no longer kept whole, settled or refused for good, oldest first.
         8 => book: Vec<BookEntry>,
     }
 }
@@ -126,7 +129,7 @@ impl Payee<'_> {
     /// # Errors
     /// BAD_SIG when it is not the server's; PAYEE_UNKNOWN when it is for another key.
     pub fn enrolled(&self, server: VerifyingKey, certificate: Bytes) -> Result<PayeeState, Refusal> {
-        self.enrolled_under(Trust::pinned(server), Vec::new(), certificate)
+        self.enrolled_under(Trust::pinned(server), Denied::default(), certificate)
     }
 
     /// Takes the server's certificate together with its first list, which may have led on from the key that was pinned.
@@ -146,7 +149,7 @@ impl Payee<'_> {
     fn enrolled_under(
         &self,
         trust: Trust,
-        denied: Vec<AuthenticatorId>,
+        denied: Denied,
         certificate: Bytes,
     ) -> Result<PayeeState, Refusal> {
         let signed = Raw(&certificate.0).parse::<PayeeCertificate>()?;
@@ -164,17 +167,29 @@ impl Payee<'_> {
     /// # Errors
     /// As [`Trust::updated`]; the state is then as it was.
     pub fn hear(&self, mut state: PayeeState, update: &TrustUpdate) -> Result<PayeeState, Refusal> {
-        (state.trust, state.denied) = state.trust.updated(self.crypto, update)?;
+        let (trust, denied) = state.trust.clone().updated(self.crypto, update)?;
+        // A list that is no newer leaves the devices that are denied as they are, too.
+        if trust != state.trust {
+            (state.trust, state.denied) = (trust, denied);
+        }
         Ok(state)
     }
 
-    /// Whether the certificate is under a key that has an end, or none of the server's any more: then it is asked for again.
+    /// Whether the certificate is to be asked for again, by the time of the server's last list: its key is revoked, none of the server's any more,
+    /// or ends within 30 days; or half of its own life has passed, from when on the server makes it anew. Not as soon as its key merely has
+    /// an end: payers that have not heard of the next key could not pay until they are online.
     ///
     /// # Errors
     /// MALFORMED when the state holds what it cannot have taken in.
     pub fn renewal_due(&self, state: &PayeeState) -> Result<bool, Refusal> {
         let certificate = Raw(&state.certificate.0).parse::<PayeeCertificate>()?;
-        Ok(state.trust.verify(self.crypto, certificate, None).is_err())
+        let (iat, exp) = (certificate.danger_unverified().iat, certificate.danger_unverified().exp);
+        let half = exp.0.saturating_sub(iat.0).checked_div(2).unwrap_or(0);
+        let heard = state.trust.heard;
+        let soon = Some(heard.plus(RENEWAL_SECONDS).plus(1));
+        // Before the first list nothing is known of any end.
+        let soon = soon.filter(|_| heard > UnixSeconds(0));
+        Ok(heard.plus(half) >= exp || state.trust.verify(self.crypto, certificate, soon).is_err())
     }
 
     /// Takes the certificate anew. Challenges that are open carry the former one, and stay as they are.
@@ -208,7 +223,7 @@ impl Payee<'_> {
     /// Asks to be paid: the state with the challenge open, and the challenge. `nonce` is 16 random bytes.
     ///
     /// # Errors
-    /// AMOUNT_INVALID for nothing; CLOCK_BACK when the payee does not know the time; BILL_EXCEEDED.
+    /// AMOUNT_INVALID for nothing, and in another currency than that of the certificate's cap; CLOCK_BACK when the payee does not know the time; BILL_EXCEEDED.
     pub fn ask(
         &self,
         mut state: PayeeState,
@@ -217,12 +232,12 @@ impl Payee<'_> {
         now: Option<UnixSeconds>,
     ) -> Result<(PayeeState, Bytes), Refusal> {
         let Asked { amount, tip_minor_max, bill } = *asked;
-        if amount.minor() == 0 {
+        if amount.minor() == 0 || amount.currency() != certified(&state)?.cap.currency() {
             return Err(CoreRefusal::AmountInvalid.into());
         }
         let iat = now.ok_or(Own::ClockUnknown)?;
         if let Some(bill) = bill {
-            state = bill::opened(state, bill, amount)?;
+            state = bill::opened(state, bill, amount, iat)?;
         }
         let body = ChallengeBody { certificate: state.certificate.clone(), amount, tip_minor_max, bill };
         let challenge = Bytes(sign(self.crypto, &self.signer(), &Challenge { iat, nonce, body })?);
@@ -242,6 +257,14 @@ impl Payee<'_> {
         Ok(state)
     }
 
+    /// Closes a bill that will not be paid whole, and its open parts with it, as [`Payee::cancel`] does.
+    ///
+    /// # Errors
+    /// NOT_FOUND for a bill that is not known.
+    pub fn close_bill(&self, state: PayeeState, bill: [u8; 16]) -> Result<PayeeState, Refusal> {
+        bill::closed(state, bill)
+    }
+
     /// Checks an object offline and accepts it: as [`Payee::accept_final`], taking all that it pays.
     ///
     /// # Errors
@@ -259,7 +282,8 @@ impl Payee<'_> {
     /// takes, in minor units; `None` for all of it. The same object again gets the same receipt, whatever is said then.
     ///
     /// # Errors
-    /// As [`check_object`], and CLOCK_BACK, DENY_LIST_OLD, REVOKED, EXPIRED, WRONG_PAYEE, CHALLENGE_UNKNOWN, TIP_TOO_HIGH, NONCE_SPENT, FINAL_TOO_HIGH.
+    /// As [`check_object`], and CLOCK_BACK, DENY_LIST_OLD, REVOKED, EXPIRED, WRONG_PAYEE, CHALLENGE_UNKNOWN, TIP_TOO_HIGH, NONCE_SPENT, FINAL_TOO_HIGH,
+    /// AMOUNT_INVALID in another currency than that of the certificate's cap.
     pub fn accept_final(
         &self,
         state: PayeeState,
@@ -298,14 +322,18 @@ impl Payee<'_> {
         if !taking.online {
             state.trust.fresh(taking.now)?;
         }
-        if state.denied.contains(&AuthenticatorId::of(self.crypto, &checked.grant.cnf.key)) {
+        if state.denied.0.contains(&AuthenticatorId::of(self.crypto, &checked.grant.cnf.key)) {
             return Err(Own::Revoked.into());
         }
         let token = checked.grant.body.token;
-        if state.accepted.iter().chain(&state.forwarded).any(|accepted| accepted.token == token) {
+        let whole = state.accepted.iter().chain(&state.forwarded).map(|accepted| accepted.token);
+        if whole.chain(state.book.iter().map(|entry| entry.token)).any(|known| known == token) {
             return Err(Own::NonceSpent.into());
         }
         let paid = &checked.object.claims().body.transaction;
+        if paid.amount.currency() != certified(&state)?.cap.currency() {
+            return Err(CoreRefusal::AmountInvalid.into());
+        }
         let (taken, final_minor) = taken_of(paid.amount, taking.final_minor)?;
         // A payee whose clock is a little slow learns from the grant that it is at least this late.
         let iat = taking.now.max(checked.grant.iat);
@@ -356,6 +384,11 @@ fn taken_of(paid: Amount, final_minor: Option<u64>) -> Result<(Amount, Option<u6
 
 /// Who the payee is.
 fn id_of(state: &PayeeState) -> Result<PayeeId, Refusal> {
+    Ok(certified(state)?.payee)
+}
+
+/// What the payee's certificate says of it.
+fn certified(state: &PayeeState) -> Result<PayeeCertificateBody, Refusal> {
     // Verified under the server's key when it was taken in.
-    Ok(Raw(&state.certificate.0).parse::<PayeeCertificate>()?.danger_unverified().body.payee)
+    Ok(Raw(&state.certificate.0).parse::<PayeeCertificate>()?.danger_unverified().body.clone())
 }

@@ -8,8 +8,9 @@
 //! ```
 //! **Invariant:** no receipt of a forwarded object leaves before the server has settled it.
 use super::{Payee, PayeeState, Taking, bill, check_object};
-use crate::messages::Settlement;
+use crate::messages::{Receipt, SKEW_SECONDS, Settlement};
 use crate::{OfflinePaymentRefusal as Own, Refusal};
+use symbolon_proof::{Raw, sign};
 use symbolon_types::{Hash, UnixSeconds};
 use symbolon_wire::cbor::Bytes;
 
@@ -47,6 +48,29 @@ impl Payee<'_> {
         let upload = Forward::Upload(forwarded.id, forwarded.settlement.clone());
         state.forwarded.push(forwarded);
         Ok((state, upload))
+    }
+
+    /// A forwarded object that the server is asked about again, at `server_time`: the same object and challenge, with the receipt as it was, or one
+    /// of now where too much time has passed for the server to take that as given online. The former one never left.
+    ///
+    /// # Errors
+    /// CHALLENGE_UNKNOWN when no such object is forwarded; OPEN_FAILED when the key cannot sign.
+    pub fn asked_again(
+        &self,
+        mut state: PayeeState,
+        object: Hash,
+        server_time: UnixSeconds,
+    ) -> Result<(PayeeState, Settlement), Refusal> {
+        let found = state.forwarded.iter_mut().find(|forwarded| forwarded.id == object);
+        let settlement = &mut found.ok_or(Own::ChallengeUnknown)?.settlement;
+        let Receipt { iat, body } =
+            Raw(&settlement.receipt.0).parse::<Receipt>()?.danger_unverified().clone();
+        if server_time > iat.plus(SKEW_SECONDS) {
+            settlement.receipt =
+                Bytes(sign(self.crypto, &self.signer(), &Receipt { iat: server_time, body })?);
+        }
+        let settlement = settlement.clone();
+        Ok((state, settlement))
     }
 
     /// Takes the server's answer for a forwarded object: with its settlement the receipt may be given, once the state is kept. A refusal drops

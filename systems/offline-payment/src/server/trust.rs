@@ -3,7 +3,7 @@
 //! **Invariants:** nothing is signed for a device away but what a rotation put on record; a rotation's list names no denied devices that could be
 //! shown with it, so that it never passes for the present list.
 use super::Edge;
-use crate::messages::{ServerKey, TrustList, TrustListBody, TrustUpdate};
+use crate::messages::{DENIED_MAX, Denied, ServerKey, TrustList, TrustListBody, TrustUpdate};
 use crate::state::{self, Command, RevokeServerKey, Rotation};
 use crate::trust::{Trust, denied_hash};
 use crate::{OfflinePaymentRefusal as Own, Refusal};
@@ -15,24 +15,29 @@ use symbolon_types::{CoreRefusal, Hash, UnixSeconds};
 use symbolon_wire::cbor::Bytes;
 
 impl Edge<'_> {
-    /// The present list with the devices that it denies, and the way to it from every key that signed before. `now` is the server's time.
+    /// The present list with the devices that it denies, and the way to it from every key that signed before. `now` is the server's time, and not
+    /// before the log's last: a list of one epoch that is older than another would be refused by whoever has heard that one.
     ///
     /// # Errors
-    /// OPEN_FAILED when the vault cannot sign.
+    /// OPEN_FAILED when the vault cannot sign, or holds another key than the log knows; TOO_LARGE for more than [`DENIED_MAX`] devices: a list that left one out would let it pay.
     pub fn trust_update(&self, rows: &dyn Rows, now: UnixSeconds) -> Result<TrustUpdate, Refusal> {
         let (present, past) = (state::trust(rows), state::rotations(rows));
         // A rotation is of the log's time, which may be a little ahead of this machine's.
         let now = past.last().map_or(now, |last| now.max(last.iat));
         let denied = state::denied(rows, now);
+        if denied.len() > DENIED_MAX {
+            return Err(CoreRefusal::TooLarge.into());
+        }
         let body = TrustListBody {
             epoch: present.epoch,
             keys: self.present_keys(rows, now),
             denied: denied_hash(self.crypto, &denied),
             age_seconds_max: present.age_seconds_max,
         };
-        let list = self.sign_list(present.generation, &TrustList { iat: now, body })?;
-        let rotations = past.into_iter().map(|rotation| self.rotation_list(rotation));
-        Ok(TrustUpdate { rotations: rotations.collect::<Result<_, _>>()?, list, denied })
+        let known = state::server_keys(rows);
+        let list = self.sign_list(&known, present.generation, &TrustList { iat: now, body })?;
+        let rotations = past.into_iter().map(|rotation| self.rotation_list(&known, rotation));
+        Ok(TrustUpdate { rotations: rotations.collect::<Result<_, _>>()?, list, denied: Denied(denied) })
     }
 
     /// The keys that count now, the one that signs first.
@@ -75,14 +80,24 @@ impl Edge<'_> {
     }
 
     /// A rotation's list as the key that went signed it: the same bytes each time.
-    fn rotation_list(&self, rotation: Rotation) -> Result<Bytes, Refusal> {
+    fn rotation_list(&self, known: &[(u32, ServerKey)], rotation: Rotation) -> Result<Bytes, Refusal> {
         let Rotation { by, iat, epoch, keys, age_seconds_max } = rotation;
         let body = TrustListBody { epoch, keys, denied: Hash::ZERO, age_seconds_max };
-        self.sign_list(by, &TrustList { iat, body })
+        self.sign_list(known, by, &TrustList { iat, body })
     }
 
-    fn sign_list(&self, generation: u32, list: &TrustList) -> Result<Bytes, Refusal> {
+    /// Signed as a generation, if the vault's key of it is the one that the log knows: a vault brought back from an older copy may have drawn another.
+    fn sign_list(
+        &self,
+        known: &[(u32, ServerKey)],
+        generation: u32,
+        list: &TrustList,
+    ) -> Result<Bytes, Refusal> {
         let signer = self.keys.of_generation(generation).ok_or(CoreRefusal::OpenFailed)?;
+        let logged = known.iter().find(|(of, _)| *of == generation).map(|(_, known)| known.key);
+        if logged.is_some_and(|key| key != signer.verifying_key()) {
+            return Err(CoreRefusal::OpenFailed.into());
+        }
         Ok(Bytes(sign(self.crypto, signer.as_ref(), list)?))
     }
 }

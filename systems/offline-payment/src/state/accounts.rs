@@ -17,8 +17,9 @@ use symbolon_types::{CoreRefusal, Hash, UnixSeconds};
 
 type Answer = Result<Outcome, Refusal>;
 
-/// The most payments between two reconciliations: what an authenticator keeps until then.
-const COUNT_MAX: u32 = 1000;
+/// The most payments between two reconciliations: as many as one report names within the longest message, 16 KiB, at 71 bytes an object. An
+/// authenticator that had made more could never report them.
+pub const COUNT_MAX: u32 = 228;
 
 /// The most rules of verification: every grant carries them.
 const RULES_MAX: usize = 8;

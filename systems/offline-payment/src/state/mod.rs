@@ -26,9 +26,12 @@ mod settle;
 mod tables;
 mod trust;
 
+pub use accounts::COUNT_MAX;
 pub use audit::{OfflineAudit, OfflineDamage, audit};
 pub use commands::*;
 pub use money::{PayerBalance, RELEASES_MAX, payee_credited, payer_balance};
+pub use refund::refunded_already;
+pub use settle::settled_already;
 pub use tables::{
     AuthenticatorRow, Evidence, GrantRow, PayeeRow, PayerRow, RefundRow, Source, TABLES, authenticator,
     authenticators_of, code_known, evidence, evidences, grant, payee, payer, settlement,
@@ -36,7 +39,8 @@ pub use tables::{
 
 pub(crate) use tables::credit;
 pub use trust::{
-    OVERLAP_SECONDS_MAX, Rotation, TrustRow, denied, listed_keys, rotations, server_keys, trust,
+    OVERLAP_SECONDS_MAX, Rotation, TrustRow, denied, has_room, listed_keys, rotations, server_keys,
+    signing_key, trust,
 };
 
 use crate::Refusal;

@@ -22,9 +22,8 @@ const REFUND_SECONDS_MAX: u64 = 180 * 24 * 3600;
 
 pub(super) fn refund(rows: &mut dyn Rows, ctx: &Ctx, command: &Refund) -> Result<Outcome, Refusal> {
     let id = (command.payee, command.nonce);
-    if let Some(known) = REFUNDS.get(rows, &id) {
-        let same = known.refund == command.refund;
-        return if same { Ok(Outcome::Refunded(known.outcome)) } else { Err(CoreRefusal::Conflict.into()) };
+    if let Some(answer) = refunded_already(rows, command) {
+        return answer.map(Outcome::Refunded);
     }
     let mut credit = SETTLEMENTS
         .get(rows, &(command.token, command.payee))
@@ -48,6 +47,14 @@ pub(super) fn refund(rows: &mut dyn Rows, ctx: &Ctx, command: &Refund) -> Result
     SETTLEMENTS.put(rows, &(command.token, command.payee), &credit);
     REFUNDS.put(rows, &id, &row);
     Ok(Outcome::Refunded(outcome))
+}
+
+/// What a refund is answered whose nonce is known: the first answer again, or CONFLICT; no row changes.
+#[must_use]
+pub fn refunded_already(rows: &dyn Rows, command: &Refund) -> Option<Result<RefundedOutcome, Refusal>> {
+    let known = REFUNDS.get(rows, &(command.payee, command.nonce))?;
+    let same = known.refund == command.refund;
+    Some(if same { Ok(known.outcome) } else { Err(CoreRefusal::Conflict.into()) })
 }
 
 /// The sum of refunds after this one, if it is in time and fits.

@@ -1,5 +1,6 @@
-//! The tables of system 01 (numbers 101 to 118) and how they are read from outside.
+//! The tables of system 01 (numbers 101 to 119) and how they are read from outside.
 use super::trust::{Rotation, TrustRow};
+use crate::Refusal;
 use crate::messages::{
     AuthenticatorId, DeviceLimits, Grant, Nonce, PayeeCertificate, PayeeId, PayeeNonce, PayerId, ServerKey,
 };
@@ -43,8 +44,12 @@ pub(super) const STATEMENTS: Table<(PayeeId, u64), Hash> = Table::new(117, "offl
 /// A payer's reservations by the second that releases them; rows of those that were released are swept at the next grant.
 pub(super) const RESERVED: Table<(PayerId, u64, Hash), ()> = Table::new(118, "offline-payment.reserved");
 
+/// What a payee was told of an object that it asked about while it was online (P1): it is no payment to that payee afterwards either.
+pub(super) const REFUSED_ONLINE: Table<(PayeeId, Hash), Refusal> =
+    Table::new(119, "offline-payment.refused-online");
+
 /// The tables of this system, (number, name).
-pub const TABLES: [(u16, &str); 18] = [
+pub const TABLES: [(u16, &str); 19] = [
     (PAYERS.id(), PAYERS.name()),
     (CODES.id(), CODES.name()),
     (AUTHENTICATORS.id(), AUTHENTICATORS.name()),
@@ -63,6 +68,7 @@ pub const TABLES: [(u16, &str); 18] = [
     (REFUNDS.id(), REFUNDS.name()),
     (STATEMENTS.id(), STATEMENTS.name()),
     (RESERVED.id(), RESERVED.name()),
+    (REFUSED_ONLINE.id(), REFUSED_ONLINE.name()),
 ];
 
 /// From where a payee was credited (rule R4).

@@ -15,6 +15,7 @@ use crate::messages::{AuthenticatorId, SKEW_SECONDS, ServerKey};
 use crate::trust::SERVER_KEYS_MAX;
 use crate::{OfflinePaymentRefusal as Own, Refusal};
 use alloc::vec::Vec;
+use symbolon_keys::VerifyingKey;
 use symbolon_state::{Ctx, Rows};
 use symbolon_types::{CoreRefusal, UnixSeconds};
 use symbolon_wire::cbor_map;
@@ -87,12 +88,11 @@ pub(super) fn rotate(rows: &mut dyn Rows, ctx: &Ctx, command: &RotateServerKey) 
     let now = ctx.at.seconds();
     going.until = Some(now.plus(command.overlap_seconds));
     let coming = ServerKey { key: command.key, until: None, revoked: false };
-    let others = known.iter().filter(|(generation, _)| *generation != before.generation).map(|(_, key)| *key);
-    let keys: Vec<ServerKey> =
-        [coming, going].into_iter().chain(others.rev().filter(|key| standing(key, now))).collect();
-    if keys.len() > SERVER_KEYS_MAX {
+    if !has_room(rows, now) {
         return Err(Own::ServerKeyUnfit.into());
     }
+    let others = known.iter().filter(|(generation, _)| *generation != before.generation).map(|(_, key)| *key);
+    let keys = listed([coming, going].into_iter().chain(others.rev()), now);
     SERVER_KEYS.put(rows, &before.generation, &going);
     SERVER_KEYS.put(rows, &command.generation, &coming);
     let after = raised(TrustRow { generation: command.generation, ..before });
@@ -176,8 +176,32 @@ pub fn server_keys(rows: &dyn Rows) -> Vec<(u32, ServerKey)> {
 /// The keys that a list names at this time, the one that signs first; empty before the first rotation.
 #[must_use]
 pub fn listed_keys(rows: &dyn Rows, now: UnixSeconds) -> Vec<ServerKey> {
+    listed(server_keys(rows).iter().rev().map(|(_, key)| *key), now)
+}
+
+/// Which of these keys, the newest first, a list names: those that count, and of those that are revoked the newest, as far as there is room. A key
+/// that is left out is unknown to devices and so counts no more than a revoked one; named, it is refused by its right name.
+fn listed(keys: impl Iterator<Item = ServerKey>, now: UnixSeconds) -> Vec<ServerKey> {
+    let (gone, mut named): (Vec<_>, Vec<_>) =
+        keys.filter(|key| standing(key, now)).partition(|key| key.revoked);
+    named.extend(gone);
+    named.truncate(SERVER_KEYS_MAX);
+    named
+}
+
+/// Whether one more key may be rotated in at this time: keys that are revoked do not count, so that a rotation is not in the way of the next.
+#[must_use]
+pub fn has_room(rows: &dyn Rows, now: UnixSeconds) -> bool {
     let known = server_keys(rows);
-    known.iter().rev().map(|(_, key)| *key).filter(|key| standing(key, now)).collect()
+    let counting = known.iter().filter(|(_, key)| standing(key, now) && !key.revoked).count();
+    counting < SERVER_KEYS_MAX
+}
+
+/// Which generation signs, and the key that the log knows it by; no key before the first rotation.
+#[must_use]
+pub fn signing_key(rows: &dyn Rows) -> (u32, Option<VerifyingKey>) {
+    let generation = trust(rows).generation;
+    (generation, SERVER_KEYS.get(rows, &generation).map(|known| known.key))
 }
 
 /// The changes of the signing key, oldest first.

@@ -377,9 +377,18 @@ impl Phone {
         waiting.received(self.crypto, &self.trust(), object)
     }
 
+    /// What is sealed for a payment without a credential.
+    pub fn sealed_unverified(
+        &mut self,
+        challenge: &Bytes,
+    ) -> Result<(AwaitObject, SealedCredential), Refusal> {
+        let offer = self.offer_tip(challenge, None)?;
+        offer.unverified(self.crypto, &self.sender, offline(), &self.nature.seed())
+    }
+
     /// A payment without a credential.
     pub fn pay_unverified(&mut self, challenge: &Bytes) -> Result<Payment, Refusal> {
-        let (waiting, sealed) = self.offer_tip(challenge, None)?.unverified(self.crypto, offline())?;
+        let (waiting, sealed) = self.sealed_unverified(challenge)?;
         let object = self.authorise(&sealed).map_err(|refused| refused.refusal)?;
         waiting.received(self.crypto, &self.trust(), object)
     }
