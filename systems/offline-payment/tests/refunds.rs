@@ -78,14 +78,23 @@ fn rule_r9_a_refund_sent_again_is_paid_once_and_its_nonce_is_of_one_body() {
     let of = settled(&mut world, &mut phone, &mut shop);
     let claims = refund_of(&world, &shop, of, eur(400));
     let signed = forge::signed(&REAL, &shop.key, &claims);
+    let known = |world: &World, bytes: &Bytes| {
+        let Command::Refund(command) = world.edge().open_refund(&world.rows, &bytes.0).unwrap() else {
+            panic!("a refund")
+        };
+        state::refunded_already(&world.rows, &command)
+    };
+    assert_eq!(known(&world, &signed), None, "left to the log");
     let first = send(&mut world, &signed).unwrap();
     assert_eq!(first, RefundedOutcome { object: of.1, amount: eur(400), refunded_minor: 400 });
+    assert_eq!(known(&world, &signed), Some(Ok(first)));
     refund(&mut world, &shop, of, 100).unwrap();
     assert_eq!(send(&mut world, &signed), Ok(first), "the first answer, whatever came since");
     assert_eq!(world.balance().0, 49_000);
     let mut other = claims;
     other.body.amount = eur(401);
     let other = forge::signed(&REAL, &shop.key, &other);
+    assert_eq!(known(&world, &other), Some(Err(core(CoreRefusal::Conflict))));
     assert_eq!(send(&mut world, &other), Err(core(CoreRefusal::Conflict)));
 }
 

@@ -531,3 +531,13 @@ fn threat_t18_revoked_keys_do_not_block_a_rotation() {
     assert!(!state::has_room(&world.rows, world.nature.now()));
     assert!(pinned.updated(&REAL, &world.trust_update()).is_ok(), "the way home stands");
 }
+
+/// A node whose clock is behind the log makes no list older than the rotation that began the epoch.
+#[test]
+fn threat_t18_a_list_is_never_older_than_the_last_rotation() {
+    let mut world = World::new(&QUICK);
+    world.rotate(1000);
+    let now = world.nature.now();
+    let dated = |at| list(&world.edge().trust_update(&world.rows, at).unwrap()).iat;
+    assert_eq!((dated(now.plus(5)), dated(now), dated(UnixSeconds(now.0 - 500))), (now.plus(5), now, now));
+}

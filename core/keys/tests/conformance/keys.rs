@@ -123,6 +123,7 @@ pub fn kem_keys(crypto: &dyn Crypto) {
         let key = |field| KemKey::from_private(Secret::new(array(text(row, field))));
         let (ours, theirs) = (key("skEm"), key("skRm"));
         assert_eq!(bytes(row, "pkRm"), theirs.public(crypto).0);
+        assert_eq!(bytes(row, "pkRm"), theirs.clone().paired(crypto).public(crypto).0);
         let shared = ours.agree(crypto, &theirs.public(crypto)).unwrap();
         assert!(shared.equals(theirs.agree(crypto, &ours.public(crypto)).unwrap().reveal()));
         assert!(ours.agree(crypto, &KemPublic([0; 32])).is_err());

@@ -86,6 +86,26 @@ fn key(n: u64) -> Submission {
     Submission::natural(add_key("key", n))
 }
 
+/// What is dated by it is never older than what was dated before: not by a clock that was set back, nor by a machine that was started anew.
+#[test]
+fn the_readers_time_is_the_logs_and_never_goes_back() {
+    let disk = MemoryDisk::default();
+    let (machine, _) = open(disk.clone(), Shelf::default(), NEVER).unwrap();
+    let clock = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(START));
+    let of = std::sync::Arc::clone(&clock);
+    let now = move || UnixMs(of.load(std::sync::atomic::Ordering::SeqCst));
+    let (writer, reader) = Writer::start(machine, now);
+    for (wall, at) in [(START, START), (START + 9000, START + 9000), (START - 9000, START + 9000)] {
+        clock.store(wall, std::sync::atomic::Ordering::SeqCst);
+        writer.submit_and_wait(key(wall)).unwrap();
+        assert_eq!(reader.at(), UnixMs(at));
+    }
+    writer.stop().unwrap();
+    let (machine, _) = open(disk.copy(), Shelf::default(), NEVER).unwrap();
+    let (_writer, reader) = Writer::start(machine, || UnixMs(START));
+    assert_eq!(reader.at(), UnixMs(START + 9000));
+}
+
 #[test]
 fn many_threads_get_each_exactly_its_own_answer() {
     let (disk, shelf) = (MemoryDisk::default(), Shelf::default());
