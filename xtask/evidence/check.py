@@ -29,6 +29,7 @@ TYPES = {
     "receipt": 65110,
     "report": 65111,
     "reconciled": 65112,
+    "trust-list": 65113,
 }
 
 
@@ -120,6 +121,8 @@ class Checks:
         receipt = self.signed(f"{run}/receipt", self.read(f"{run}/receipt.cbor"), payee_key)
         said = (receipt[BODY][1], receipt[BODY][2])
         self.that(said == (object_id, certificate[BODY][1]), f"{run}: the receipt is for this object")
+        self.that(receipt[BODY] == {1: said[0], 2: said[1], 4: False}, f"{run}: for all of it, and given offline")
+        self.that(5 not in paid and 3 not in challenge[BODY], f"{run}: no tip was asked for, and none given")
         self.that(self.read(f"{run}-shop/secure-object.cbor") == message, f"{run}: the shop has the same bytes")
         self.bound(run, transaction)
         return object_id, body
@@ -131,6 +134,14 @@ class Checks:
         second = cbor2.loads(cbor2.loads(sealed[3]).value[2])[BODY]
         self.that(second[2] == sha256(sealed[1]) and second[4] == transaction, f"{run}: the second nonce is for this payment")
         self.that(len(sealed[4][2]) == 272, f"{run}: the sealed credential's length says nothing")
+
+    def trust(self, run, server):
+        """The list that a shop heard before it uploaded: by the server's one key, which it names, with the hash of the devices it denies."""
+        update = cbor2.loads(self.read(f"{run}/trust-update.cbor"))
+        said = self.signed("trust-list", update[2], server)
+        self.that(update[1] == [] and said[BODY][2] == [{1: server, 3: False}], f"{run}: one key, never rotated")
+        self.that(len(update[3]) % 16 == 0 and sha256(update[3]) == said[BODY][3], f"{run}: the devices beside the list are the list's")
+        return said[BODY][1], update[3]
 
     def audit(self, run, body, previous, spent):
         """What the object says to the issuer alone, opened by `pyhpke` with the throwaway issuer's key."""
@@ -188,6 +199,8 @@ class Checks:
         self.audit("copy", by_copy, bytes(32), amounts[2])
         self.that(by_qr[1] == by_copy[1] and first != copied, "one nonce, two objects: a double spend")
         self.that(by_qr[1] != by_apdu[1], "two payments, two nonces")
+        self.that(self.trust("upload", server) == (0, b""), "at first nobody is denied")
+        self.that(self.trust("upload-copy", server) == (0, b""), "nor before the copy's object is there")
         device = grants[by_qr[1]][CNF][1]
         report = self.signed("report", self.read("reconcile/report.cbor"), device)
         self.that({1: by_qr[1], 2: first} in report[BODY][2] and len(report[BODY][2]) == 2, "the report names both objects")

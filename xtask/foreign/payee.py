@@ -107,6 +107,8 @@ class Payee:
 
     def charge(self, minor, now, currency=EUR, tip_max=None, bill=None):
         """Asks for an amount, perhaps with a tip, perhaps as a part of a bill `{1: id, 2: total}`: a signed challenge, open from now on."""
+        if currency != proofs.opened(self.certificate, proofs.PAYEE_CERTIFICATE)[BODY][4][1]:
+            raise Refused("AMOUNT_INVALID")
         nonce = os.urandom(16)
         perhaps = {3: tip_max, 4: bill}
         body = {1: self.certificate, 2: [minor, currency], **{key: value for key, value in perhaps.items() if value is not None}}

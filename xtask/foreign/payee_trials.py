@@ -211,6 +211,7 @@ def forged_chains(checks, world, server, message):
     trusting.hear(issuer.list())
     trusting.enrolled(issuer.certificate(trusting), at)
     challenge = trusting.charge(1_000, at)
+    checks.refused("AMOUNT_INVALID", "another currency than the cap's", lambda: trusting.charge(1_000, at, currency=840))
     good = issuer.made(challenge, trusting)
     trusting.check(good, at)
     checks.that(True, "the twin is accepted by who trusts its issuer")

@@ -76,7 +76,7 @@ def fields(of, needed, perhaps=()):
     """A map with all of these keys, perhaps some of those, and no other: what is not known is refused."""
     keys = set(typed(of, dict))
     if not set(needed) <= keys <= {*needed, *perhaps}:
-        raise Refused("MALFORMED", f"fields {sorted(keys)}")
+        raise Refused("MALFORMED", f"fields {keys}")
     return of
 
 

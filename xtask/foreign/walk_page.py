@@ -13,6 +13,7 @@ import proofs
 import secure_application as sa
 from payee import check_object
 from proofs import BODY, Signer, sha256
+from trust import Trust
 from world import WRONG_PIN
 
 PAGE = Path(__file__).parents[2] / "docs" / "offline-payment-integration.md"
@@ -28,6 +29,10 @@ KINDS = {
     "receipt": proofs.RECEIPT,
     "report": proofs.REPORT,
     "reconciled": proofs.RECONCILED,
+    "trust list": proofs.TRUST_LIST,
+    "refund": proofs.REFUND,
+    "statement request": proofs.STATEMENT_REQUEST,
+    "statement": proofs.STATEMENT,
 }
 REQUESTS = {
     "status": sa.STATUS,
@@ -42,6 +47,8 @@ REQUESTS = {
     "once more": sa.REEMIT,
     "report": sa.REPORT,
     "reconciled": sa.RECONCILED,
+    "trust list": sa.TRUST,
+    "set a credential": sa.SET_CREDENTIAL,
 }
 
 
@@ -60,7 +67,7 @@ def tables(checks, text):
     commands = [f"80 {ins:02X} 00 00" for ins in (links.CHALLENGE, links.OBJECT, links.RECEIPT)]
     checks.that(all(f"`{command}`" in text for command in commands), "the commands of a card")
     checks.that(f"`{links.AID.hex(' ').upper()}`" in text, "its name")
-    labels = ("sop/enrol/v1", "sop/cred/v1", "sop/pair/v1", sa.OTP_SUITE.decode())
+    labels = ("sop/enrol/v1", "sop/cred/v1", "sop/pair/v1", "sop/set/v1", "sop/tip/v1", sa.OTP_SUITE.decode())
     checks.that(all(label in text for label in labels), "what sealings are bound to")
 
 
@@ -88,11 +95,30 @@ def signatures(checks, given):
         checks.refused("BAD_SIG", f"{name} under another key", lambda raw=raw[name], kind=kind: proofs.verified(raw, kind, other))
     checks.that(proofs.payload_hash(raw["challenge"]) == raw["transaction"], "H(txn)")
     checks.that(proofs.payload_hash(raw["secure_object"]) == raw["object_id"], "the object's id")
-    body, _, _ = check_object(signers["server"].x, raw["secure_object"])
+    trust = listed(checks, signers["server"], raw["trust_update"])
+    body, _, _ = check_object(trust, raw["secure_object"], trust.heard)
+    said = proofs.opened(raw["receipt"], proofs.RECEIPT)[BODY]
+    checks.that(said == {1: raw["object_id"], 2: body[4][2], 4: False}, "the receipt, offline and for all of it")
+    tip = given["agreed_with_a_tip"]
+    checks.that(proofs.agreed(raw["transaction"], tip["tip"]).hex() == tip["agreed"], "what is agreed to with a tip")
     parts = b"so/v1" + sha256(raw["nonce_token"]) + body[3] + raw["transaction"]
     proof = hmac.new(raw["account_key"], parts, hashlib.sha256).digest()
     checks.that(proof == raw["credential_proof"] == body[5], "the credential proof")
     return raw
+
+
+def listed(checks, server, update):
+    """The trust that the example's update leads to from the server's key, as the page says that it does."""
+    pinned = Trust.pinned(server.x)
+    trust = pinned.heard_update(update)
+    checks.that(trust.keys == [[server.x, None, False]] and (trust.epoch, trust.age) == (2, 3 * 24 * 3600), "the trust list")
+    checks.that(trust.denied == [bytes([0xD0] * 16), bytes([0xD1] * 16)], "the devices that it denies")
+    signed = proofs.decoded(update)[2]
+    checks.that(server.sign(proofs.TRUST_LIST, proofs.opened(signed, proofs.TRUST_LIST)) == signed, "made again to the last bit")
+    checks.refused("BAD_SIG", "by who pinned another key", lambda: Trust.pinned(Signer().x).heard_update(update))
+    bare = proofs.encoded({**proofs.decoded(update), 3: bytes([0xD0] * 16)})
+    checks.refused("MALFORMED", "without one of the devices", lambda: pinned.heard_update(bare))
+    return trust
 
 
 def sealing(checks, given, raw):
@@ -106,6 +132,8 @@ def sealing(checks, given, raw):
     checks.that(proofs.okp_x(said, curve=4) == sa.x25519(private), "the token's key")
     sender = X25519PrivateKey.from_private_bytes(box["sender_private"]).public_key()
     key, pks = KEMKey.from_pyca_cryptography_key(private), KEMKey.from_pyca_cryptography_key(sender)
+    once = X25519PrivateKey.from_private_bytes(bytes([9] * 32))
+    checks.that(sa.x25519(once) == box["enc"], "the enc")
     opened = sa.SUITE.create_recipient_context(box["enc"], key, info=info, pks=pks).open(box["ciphertext"], aad=aad)
     body = proofs.opened(raw["secure_object"], proofs.SECURE_OBJECT)[BODY]
     issuer = KEMKey.from_pyca_cryptography_key(X25519PrivateKey.from_private_bytes(bytes([7] * 32)))
