@@ -136,6 +136,23 @@ fn owner_only() -> OpenOptions {
     options
 }
 
+/// A write that is longer goes out in parts of so many bytes, each on its way to the disk while the next is copied.
+const SEND_BYTES: usize = 2 << 20;
+
+/// Has the kernel begin to write a stretch out; only [`Disk::sync`] makes it durable, so a refusal costs nothing but time.
+///
+/// The advice that the pages are not needed is the one way to say so that any file system takes; pages that are being written stay.
+#[cfg(target_os = "linux")]
+fn send_out(file: &File, offset: u64, bytes: usize) {
+    use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
+    if let (Ok(offset), Ok(bytes)) = (offset.try_into(), bytes.try_into()) {
+        let _ = posix_fadvise(file, offset, bytes, PosixFadviseAdvice::POSIX_FADV_DONTNEED);
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn send_out(_: &File, _: u64, _: usize) {}
+
 impl Disk for FileDisk {
     type File = File;
 
@@ -188,7 +205,15 @@ impl Disk for FileDisk {
     }
 
     fn write_at(&self, file: &File, offset: u64, bytes: &[u8]) -> Result<(), DiskError> {
-        Ok(file.write_all_at(bytes, offset)?)
+        let mut at = offset;
+        for part in bytes.chunks(SEND_BYTES) {
+            file.write_all_at(part, at)?;
+            if part.len() < bytes.len() {
+                send_out(file, at, part.len());
+            }
+            at = at.saturating_add(wide(part.len()));
+        }
+        Ok(())
     }
 
     fn sync(&self, file: &File) -> Result<(), DiskError> {
