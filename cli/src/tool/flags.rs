@@ -2,12 +2,16 @@
 //!
 //! **Invariant:** an error names a flag, never its value: any of them may hold a key.
 use crate::{args, report::Failure};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use symbolon_types::Secret;
+
+/// The flags that have no value.
+const SWITCHES: [&str; 2] = ["legacy", "reveal"];
 
 /// Words, and flags with their values.
 pub struct Flags {
     words: VecDeque<String>,
+    switches: BTreeSet<String>,
     values: BTreeMap<String, Secret<String>>,
 }
 
@@ -24,7 +28,7 @@ pub fn wrong(name: &str, why: &str) -> Failure {
 impl Flags {
     /// Reads all that is there.
     pub fn parse(mut parser: lexopt::Parser) -> Result<Self, Failure> {
-        let mut flags = Self { words: VecDeque::new(), values: BTreeMap::new() };
+        let mut flags = Self { words: VecDeque::new(), switches: BTreeSet::new(), values: BTreeMap::new() };
         while let Some(arg) = parser.next()? {
             match arg {
                 lexopt::Arg::Value(word) => flags.words.push_back(args::text(word)?),
@@ -33,6 +37,12 @@ impl Flags {
                 }
                 lexopt::Arg::Long(name) => {
                     let name = named(name);
+                    if SWITCHES.contains(&name.as_str()) {
+                        if !flags.switches.insert(name.clone()) {
+                            return Err(wrong(&name, "given twice"));
+                        }
+                        continue;
+                    }
                     let value = parser.value().map_err(|_| wrong(&name, "a value is missing"))?;
                     let value = Secret::new(args::text(value)?);
                     if flags.values.insert(name.clone(), value).is_some() {
@@ -47,6 +57,11 @@ impl Flags {
     /// The next word that is no flag.
     pub fn word(&mut self) -> Option<String> {
         self.words.pop_front()
+    }
+
+    /// Whether a flag without a value was given.
+    pub fn switch(&mut self, name: &str) -> bool {
+        self.switches.remove(name)
     }
 
     /// A value as it was given, if it was.
@@ -112,7 +127,7 @@ impl Flags {
 
     /// Nothing may be left that nobody took.
     pub fn end(self) -> Result<(), Failure> {
-        match self.values.keys().next() {
+        match self.values.keys().chain(&self.switches).next() {
             Some(name) => Err(wrong(name, "not understood here")),
             None if self.words.is_empty() => Ok(()),
             None => Err(Failure::Misuse("a word too many; values follow a flag".into())),

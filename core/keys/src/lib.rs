@@ -17,12 +17,20 @@
 )]
 extern crate alloc;
 
+pub mod cipher;
 mod crypto;
+pub mod cvv;
+pub mod des;
+pub mod dukpt;
+pub mod emv;
 mod hkdf;
+pub mod keyblock;
 mod keypair;
 mod otp;
+pub mod pinblock;
 mod rustcrypto;
 mod strict;
+pub mod usage;
 
 pub use crypto::{
     Aead, AesCcm, Algorithm, Argon2Cost, CcmKey, CcmNonce, CcmTag, Crypto, CryptoError, Curve, HashAlgorithm,

@@ -90,6 +90,20 @@ refusals! {
         18 AlgorithmUnsupported "ALG_UNSUPPORTED" "the algorithm or the curve that the message or the key names is not one that is computed here",
         19 KeyUnfit "KEY_UNFIT" "the key is of another type, length or curve than the message's algorithm takes",
         20 HeaderCritical "CRITICAL_HEADER" "a header parameter that the message calls critical is not understood",
+        21 KsnInvalid "KSN_INVALID" "the key serial number has the wrong length, or a counter that is never used",
+        22 KeysExhausted "KEYS_EXHAUSTED" "the device has used up all keys of its initial key; a new one must be loaded",
+        23 KeyWeak "KEY_WEAK" "a key would be derived from, or wrapped under, one that is weaker than it",
+        24 KeyUsage "KEY_USAGE" "the key's usage, algorithm and mode do not go together, or do not allow this",
+        25 NotExportable "NOT_EXPORTABLE" "the key's header does not allow it to leave",
+        26 PinBlock "PIN_BLOCK" "the PIN block, the PIN or the account number is not one of its format; which of them is not said",
+        27 TrackInvalid "TRACK_INVALID" "the track's text is not of its grammar or too long, or no track was found in the bits",
+        28 Parity "PARITY" "a character of the track has even parity",
+        29 Lrc "LRC" "the track's longitudinal redundancy check is wrong",
+        30 FieldInvalid "FIELD_INVALID" "a field of the message has a wrong length or characters that its type does not have; the detail says which field",
+        31 FieldUnknown "FIELD_UNKNOWN" "the message has a field that its dialect does not define; the detail says which",
+        32 TagUnknown "TAG_UNKNOWN" "a tag is not known here, and the policy is to refuse such",
+        33 Checksum "CHECKSUM" "a checksum is wrong",
+        34 PanInvalid "PAN_INVALID" "the account number has a wrong length or a character that is no digit",
     }
 }
 

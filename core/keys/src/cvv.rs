@@ -1,0 +1,1 @@
+//! Card verification values: CVV, PVV, PIN offset.

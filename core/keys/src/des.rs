@@ -1,0 +1,1 @@
+//! Bitsliced DES: one operation over many lanes, each with its own key.

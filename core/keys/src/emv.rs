@@ -1,0 +1,1 @@
+//! EMV session keys, application cryptograms and issuer scripts (EMV Book 2).

@@ -1,0 +1,1 @@
+//! EMVCo QR codes, merchant- and consumer-presented.
