@@ -4,8 +4,10 @@
 //! bytes, what is refused changes nothing, the world's invariants stand. libFuzzer runs them with `--features libfuzzer`
 //! (`cargo xtask soak`); [`smoke`] runs them on any compiler over their seeds and changed copies of these.
 mod decoders;
+mod keyblock;
 mod proofs;
 mod seeds;
+mod track;
 mod world;
 
 pub use seeds::seeds;
@@ -35,6 +37,12 @@ pub const TARGETS: &[Target] = &[
     Target { name: "qr-parts", run: decoders::qr_parts, smoke_runs: 300 },
     Target { name: "frame", run: decoders::frame, smoke_runs: CHEAP },
     Target { name: "ocra-suite", run: decoders::ocra_suite, smoke_runs: CHEAP },
+    Target { name: "track-bits", run: track::track_bits, smoke_runs: CHEAP },
+    Target { name: "track-text", run: track::track_text, smoke_runs: CHEAP },
+    Target { name: "f2f", run: track::f2f, smoke_runs: 2_000 },
+    Target { name: "keyblock-header", run: keyblock::keyblock_header, smoke_runs: CHEAP },
+    Target { name: "keyblock-unwrap", run: keyblock::keyblock_unwrap, smoke_runs: 2_000 },
+    Target { name: "pinblock-decode", run: keyblock::pinblock_decode, smoke_runs: CHEAP },
     Target { name: "commands", run: decoders::commands, smoke_runs: CHEAP },
     Target { name: "log", run: decoders::log, smoke_runs: 1_000 },
     Target { name: "world", run: world::world, smoke_runs: 3 },

@@ -11,11 +11,37 @@ fn root() -> PathBuf {
 
 /// Every hexadecimal string of these fields in a file of vectors.
 fn vectors(file: &str, fields: &[&str]) -> Vec<Vec<u8>> {
+    let bytes = |text: Vec<u8>| symbolon_types::hex_parse(std::str::from_utf8(&text).ok()?);
+    texts(file, fields).into_iter().filter_map(bytes).collect()
+}
+
+/// Track number and a text field of each row of `track_f2f.json` that has it.
+fn tracks(field: &str) -> Vec<(u8, String)> {
+    let text = fs::read_to_string(root().join("vectors/track_f2f.json")).unwrap_or_default();
+    let parsed: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let rows = parsed["vectors"].as_array().cloned().unwrap_or_default();
+    let track = |row: &serde_json::Value| row["track"].as_u64().and_then(|track| u8::try_from(track).ok());
+    rows.iter().filter_map(|row| Some((track(row)?, row[field].as_str()?.to_owned()))).collect()
+}
+
+/// An input of a target of tracks: the first byte says which.
+fn named(track: u8, rest: &[u8]) -> Vec<u8> {
+    [&[track.saturating_sub(1)], rest].concat()
+}
+
+/// Eight bits a byte, the first one highest, the last byte filled with zeros.
+fn packed(bits: &str) -> Vec<u8> {
+    let byte = |eight: &[u8]| (0..8).fold(0, |byte, at| byte << 1 | u8::from(eight.get(at) == Some(&b'1')));
+    bits.as_bytes().chunks(8).map(byte).collect()
+}
+
+/// These fields of a file of vectors, as the texts that they are.
+fn texts(file: &str, fields: &[&str]) -> Vec<Vec<u8>> {
     let text = fs::read_to_string(root().join("vectors").join(file)).unwrap_or_default();
     let parsed: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
     let rows = parsed["vectors"].as_array().cloned().unwrap_or_default();
     let field =
-        |row: &serde_json::Value, field: &str| row[field].as_str().and_then(symbolon_types::hex_parse);
+        |row: &serde_json::Value, field: &str| row[field].as_str().map(|text| text.as_bytes().to_vec());
     rows.iter().flat_map(|row| fields.iter().filter_map(move |name| field(row, name))).collect()
 }
 
@@ -63,6 +89,28 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
             b"OCRA-1:HOTP-SHA512-8:C-QN08-PSHA1-S064-T1M".to_vec(),
             b"OCRA-1:HOTP-SHA256-8:C-QH64".to_vec(),
         ],
+        "track-bits" => {
+            tracks("bits").into_iter().map(|(track, bits)| named(track, &packed(&bits))).collect()
+        }
+        "track-text" => {
+            tracks("text").into_iter().map(|(track, text)| named(track, text.as_bytes())).collect()
+        }
+        // Times are squares of bytes: 10 and 7 are a cell and nearly half of one.
+        "f2f" => tracks("bits")
+            .into_iter()
+            .map(|(track, bits)| {
+                let times = bits.bytes().flat_map(|bit| if bit == b'1' { vec![7, 7] } else { vec![10] });
+                named(track, &times.collect::<Vec<u8>>())
+            })
+            .collect(),
+        "keyblock-header" => texts("keyblock.json", &["text", "header_text", "canonical"]),
+        "keyblock-unwrap" => texts("keyblock.json", &["block"]),
+        // An account number of sixteen digits; the first block is one of format 0 that is bound to it.
+        "pinblock-decode" => [vec![0x04, 0x12, 0x23, 0xC6, 0xFF, 0xEF, 0xEF, 0xFE]]
+            .into_iter()
+            .chain(vectors("pinblock.json", &["block", "pin_field"]))
+            .map(|block| [&[16], block.as_slice()].concat())
+            .collect(),
         "commands" => golden().unwrap_or_default(),
         "log" => vec![vec![0, 16, 0, 1, 2, 3], vec![1, 0, 0, 255], vec![2, 16, 8, 7, 7, 7, 7]],
         "world" => (0..4_u8)

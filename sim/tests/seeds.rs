@@ -74,6 +74,7 @@ const INVARIANTS: &[&str] = &[
     "challenge-paid-once",
     "comes-to-rest",
     "every-receipt-is-answered",
+    "emitted-as-asked",
     "evidence-names-the-guilty",
     "honest-devices-stay",
     "honest-payee-is-paid",
@@ -93,6 +94,7 @@ const INVARIANTS: &[&str] = &[
     "reservations-end",
     "settled-was-accepted-in-time",
     "state-is-the-fold",
+    "uploads-are-of-one-payment",
     "verified",
 ];
 
@@ -104,6 +106,7 @@ const DONE: &[&str] = &[
     "re-enrolment",
     "upload-at-another-time",
     "upload-changed",
+    "upload-mixed",
     "upload-of-another",
     "upload-twice",
 ];

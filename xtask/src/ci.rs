@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a step is left out only when its tool is absent, and then it is named.
 use crate::workspace::Workspace;
-use crate::{docs, foreign, ladder, lints_bite, no_std, process, soak, tidy};
+use crate::{differential, docs, foreign, ladder, lints_bite, no_std, process, soak, tidy};
 use serde_json::Value;
 use std::fs;
 use std::time::{Duration, Instant};
@@ -31,7 +31,7 @@ pub struct Step {
 }
 
 /// All steps in their order.
-pub const STEPS: [Step; 12] = [
+pub const STEPS: [Step; 13] = [
     Step { name: "fmt", about: "rustfmt changes nothing", run: fmt },
     Step {
         name: "ladder",
@@ -62,6 +62,11 @@ pub const STEPS: [Step; 12] = [
         name: "foreign",
         about: "somebody else's code checks the evidence, is paid, and pays",
         run: |w| foreign::check(w).map(|()| Done::Held),
+    },
+    Step {
+        name: "differential",
+        about: "the calculator and somebody else's code agree on random inputs",
+        run: |w| differential::check(w).map(|()| Done::Held),
     },
     Step { name: "deny", about: "licences, sources and advisories, if cargo-deny is there", run: deny },
 ];
@@ -112,11 +117,11 @@ fn row(name: &str, time: Duration, end: &Result<Done, String>) -> String {
     let how = match end {
         Ok(Done::Held) => "",
         Ok(Done::Skipped(tool)) => {
-            return format!("{name:<12}{:>7}  skipped: {tool} is not installed\n", "-");
+            return format!("{name:<13}{:>7}  skipped: {tool} is not installed\n", "-");
         }
         Err(_) => "  failed",
     };
-    format!("{name:<12}{:>7.1}{how}\n", time.as_secs_f64() / 60.0)
+    format!("{name:<13}{:>7.1}{how}\n", time.as_secs_f64() / 60.0)
 }
 
 /// Held when there is no fault; else all of them, a line each.
@@ -233,8 +238,8 @@ mod tests {
     #[test]
     fn a_skipped_step_names_its_tool() {
         let skipped = row("deny", HOUR, &Ok(Done::Skipped("cargo-deny")));
-        assert_eq!(skipped, "deny              -  skipped: cargo-deny is not installed\n");
-        assert_eq!(row("tests", HOUR / 8, &Ok(Done::Held)), "tests           7.5\n");
+        assert_eq!(skipped, "deny               -  skipped: cargo-deny is not installed\n");
+        assert_eq!(row("tests", HOUR / 8, &Ok(Done::Held)), "tests            7.5\n");
     }
 
     #[test]

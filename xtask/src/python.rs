@@ -1,10 +1,11 @@
 //! Python for the foreign checks: found, or installed where that is allowed, else a clear sentence.
+use crate::debian;
 use crate::process::{self, command, succeeds};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Debian's names for what makes a virtual environment.
-const DEBIAN: [&str; 3] = ["install", "python3", "python3-venv"];
+const DEBIAN: [&str; 2] = ["python3", "python3-venv"];
 
 /// The interpreter of an environment under `target` that has the packages of `requirements`, each in its version.
 ///
@@ -14,7 +15,7 @@ pub fn environment(root: &Path, target: &Path, requirements: &Path) -> Result<Pa
     let text =
         fs::read_to_string(requirements).map_err(|error| format!("{}: {error}", requirements.display()))?;
     let there = versions(&pins(&text)?);
-    install(root)?;
+    debian::install(root, "Python with venv", usable, &DEBIAN)?;
     let folder = target.join("venv");
     let python = folder.join("bin/python3");
     if !succeeds(command(&python, root).arg("--version")) {
@@ -43,39 +44,6 @@ fn versions(pins: &[(&str, &str)]) -> String {
 /// Whether Python can make a virtual environment with pip in it.
 fn usable(root: &Path) -> bool {
     succeeds(command("python3", root).args(["-c", "import venv, ensurepip"]))
-}
-
-fn install(root: &Path) -> Result<(), String> {
-    if usable(root) {
-        return Ok(());
-    }
-    let Some(prefix) = privileged(root) else {
-        return Err("Python with venv is needed and cannot be installed from here: apt-get install python3 python3-venv".to_owned());
-    };
-    let apt = |args: &[&str]| {
-        let mut words = prefix.iter().copied().chain(["apt-get", "-q", "-y", "--no-install-recommends"]);
-        let mut run = command(words.next().unwrap_or("apt-get"), root);
-        process::run(run.env("DEBIAN_FRONTEND", "noninteractive").args(words).args(args))
-    };
-    apt(&["update"])?;
-    apt(&DEBIAN)?;
-    if usable(root) {
-        Ok(())
-    } else {
-        Err("python3-venv is installed and python3 still has no venv".to_owned())
-    }
-}
-
-/// What stands before `apt-get` so that it may install: nothing as root, `sudo -n` where that asks for no password.
-fn privileged(root: &Path) -> Option<&'static [&'static str]> {
-    if !succeeds(command("apt-get", root).arg("--version")) {
-        return None;
-    }
-    let user = process::output(command("id", root).arg("-u")).unwrap_or_default();
-    if user.trim() == "0" {
-        return Some(&[]);
-    }
-    succeeds(command("sudo", root).args(["-n", "true"])).then_some(&["sudo", "-n"])
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ pub struct Asking<'a> {
     pub preview: &'a Preview,
     /// What will be paid, the tip included.
     pub amount: Amount,
-    /// The least verification that the grant asks for; never none.
+    /// The least verification that is needed; never none. The grant asks for it, or what may be paid without one is used up.
     pub user: Verification,
     /// What a platform authenticator must sign.
     pub question: Hash,
@@ -44,7 +44,7 @@ pub trait User {
         Ok(None)
     }
 
-    /// Shows what is to be paid and takes the credential; not called where the grant asks for none.
+    /// Shows what is to be paid and takes the credential; not called where none is needed.
     ///
     /// # Errors
     /// Whatever the user's side fails with; the nonce goes back.

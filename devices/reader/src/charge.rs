@@ -113,6 +113,7 @@ impl<F: Flash> Reader<F> {
         let challenge = self.state().last.clone().ok_or(CoreRefusal::NotFound)?;
         self.now_for(online, witness)?;
         if let Some(node) = online {
+            // What the server cannot judge at this moment it is asked about again when its object is shown again, or with the next upload.
             self.lead_on(node)?;
         }
         let asked = Raw(&challenge.0).parse::<Challenge>()?.danger_unverified().body.amount;

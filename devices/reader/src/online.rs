@@ -5,7 +5,7 @@
 //!                             │ dies, or no answer: asked again at the next resume or upload
 //!                             └► refused: dropped [kept], the payer gets no receipt
 //! ```
-use crate::{Failure, Node, Reader, reader::CRYPTO};
+use crate::{Failure, Node, Reader, Uploaded, reader::CRYPTO};
 use symbolon_offline_payment::{
     Refusal,
     messages::Settlement,
@@ -40,8 +40,9 @@ impl<F: Flash> Reader<F> {
     }
 
     /// Asks the server about everything that was forwarded and never answered, with a receipt of the server's present time where the one that was
-    /// made is too old for it.
-    pub(crate) fn lead_on(&mut self, node: &Node) -> Result<(), Failure> {
+    /// made is too old for it. What it did not judge, which stays forwarded and keeps the others from nothing.
+    pub(crate) fn lead_on(&mut self, node: &Node) -> Result<Vec<Uploaded>, Failure> {
+        let mut not_judged = Vec::new();
         for forwarded in self.payee_state()?.forwarded {
             let (state, key) = (self.payee_state()?, self.key());
             let now = state.trust.heard;
@@ -50,13 +51,16 @@ impl<F: Flash> Reader<F> {
             if settlement != forwarded.settlement {
                 self.keep(|state| state.payee = Some(next))?;
             }
-            match self.ask_server(node, forwarded.id, &settlement)? {
+            match self.ask_server(node, forwarded.id, &settlement) {
+                Ok(Err(failure)) if failure.refusal().is_none() => return Err(failure),
                 Ok(_) => {}
-                Err(failure) if failure.refusal().is_some() => {}
+                Err(Failure::Refused(refusal)) if is_for_now(refusal) => {
+                    not_judged.push(Uploaded { object: forwarded.id, answer: Err(refusal) });
+                }
                 Err(failure) => return Err(failure),
             }
         }
-        Ok(())
+        Ok(not_judged)
     }
 
     /// The outer error is one that leaves the object forwarded; the inner one has dropped it.
@@ -87,13 +91,7 @@ impl<F: Flash> Reader<F> {
     }
 }
 
-/// The server did not judge, and recorded nothing: it is asked again. MALFORMED too: what is sent is this reader's own encoding of what it has
-/// checked, so the server says so of a body that did not come whole in its time.
+/// The server did not judge, and recorded nothing: it is asked again. All else is its judgement, MALFORMED too: what it says so of came whole.
 pub(crate) fn is_for_now(refusal: Refusal) -> bool {
-    matches!(
-        refusal,
-        Refusal::Core(
-            CoreRefusal::Busy | CoreRefusal::Unavailable | CoreRefusal::NotDurable | CoreRefusal::Malformed
-        )
-    )
+    matches!(refusal, Refusal::Core(CoreRefusal::Busy | CoreRefusal::Unavailable | CoreRefusal::NotDurable))
 }

@@ -22,7 +22,8 @@ pub struct Uploaded {
 
 impl<F: Flash> Reader<F> {
     /// Uploads what is not settled. Each answer is kept before the next object is sent, so that whatever ends this early, the next upload
-    /// goes on after it; the server answers a repeat as it did the first time.
+    /// goes on after it; the server answers a repeat as it did the first time. What was forwarded online and never answered is led on first; of that
+    /// only what the server did not judge this time either is among the answers.
     ///
     /// # Errors
     /// NOT_ENROLLED, STORE_FAILED; [`Failure::Transport`] when the server cannot be reached. What it refuses is in the answers.
@@ -34,7 +35,7 @@ impl<F: Flash> Reader<F> {
             }
             done => done,
         };
-        self.lead_on(node)?;
+        let mut answers = self.lead_on(node)?;
         let payee = self.payee_state()?;
         if let (Err(failure @ Failure::Transport(_)), true) =
             (synced, payee.accepted.iter().all(|one| one.settled))
@@ -42,10 +43,10 @@ impl<F: Flash> Reader<F> {
             return Err(failure);
         }
         let waiting = payee.accepted.into_iter().filter(|accepted| !accepted.settled);
-        (1..)
-            .zip(waiting)
-            .map(|(number, accepted)| self.upload_one(node, number, &accepted, witness))
-            .collect()
+        for (number, accepted) in (1..).zip(waiting) {
+            answers.push(self.upload_one(node, number, &accepted, witness)?);
+        }
+        Ok(answers)
     }
 
     fn upload_one(

@@ -1,10 +1,12 @@
 //! Requests in, answers out: bounded bodies, refusals with stable numbers, the sequence number an answer rests on.
 use crate::{BODY_BYTES_MAX, Node, PATIENCE};
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use symbolon_types::{Amount, CoreRefusal, Currency, Refused};
@@ -113,13 +115,27 @@ pub(crate) fn json<B: Serialize>(node: &Node, answer: Result<(u64, B), Failure>)
     }
 }
 
-/// The body, bounded in length and time.
+/// The body, bounded in length and time: BUSY for one that does not come whole in its time, since nothing was judged and the same bytes may come
+/// sooner; MALFORMED for one that its sender broke off; TOO_LARGE for one that is, and for nothing else.
 pub(crate) async fn body(body: Body) -> Result<Vec<u8>, Failure> {
-    match tokio::time::timeout(PATIENCE, to_bytes(body, BODY_BYTES_MAX)).await {
-        Ok(Ok(bytes)) => Ok(bytes.into()),
-        Ok(Err(_)) => Err(CoreRefusal::TooLarge.into()),
-        Err(_) => Err(CoreRefusal::Malformed.into()),
+    match tokio::time::timeout(PATIENCE, whole(body)).await {
+        Ok(read) => Ok(read?),
+        Err(_) => Err(CoreRefusal::Busy.into()),
     }
+}
+
+/// Frame by frame, because the error of a collected body does not say whether it was the bound or the sender that ended it.
+async fn whole(mut body: Body) -> Result<Vec<u8>, CoreRefusal> {
+    let mut bytes = Vec::new();
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        // Trailers (RFC 9110 §6.5) say nothing here.
+        let Ok(data) = frame.map_err(|_| CoreRefusal::Malformed)?.into_data() else { continue };
+        if data.len() > BODY_BYTES_MAX.saturating_sub(bytes.len()) {
+            return Err(CoreRefusal::TooLarge);
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes)
 }
 
 /// The body as one JSON value of the expected shape; an unknown member is refused by the DTO.

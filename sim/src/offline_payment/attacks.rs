@@ -9,8 +9,8 @@ use crate::network::{Node, PLATFORM, Packet};
 use crate::world::Common;
 use symbolon_keys::{LocalSigner, SigningKey};
 use symbolon_offline_payment::messages::{
-    Grant, NonceToken, PayeeRequest, PayeeRequestBody, Report, ReportBody, Request, SealedCredential,
-    SecondNonceRequest, SecureObject, Settlement,
+    Challenge, Grant, NonceToken, PayeeId, PayeeRequest, PayeeRequestBody, Receipt, Report, ReportBody,
+    Request, SealedCredential, SecondNonceRequest, SecureObject, Settlement,
 };
 use symbolon_proof::{Claims, Confirmation, Raw, sign};
 use symbolon_types::{Hash, UnixSeconds};
@@ -31,6 +31,32 @@ fn signed<T: Claims>(key: &SigningKey, claims: &T) -> Bytes {
 
 fn claims<T: Claims + Clone>(bytes: &[u8]) -> Option<T> {
     Raw(bytes).parse::<T>().ok().map(|signed| signed.danger_unverified().clone())
+}
+
+/// A settlement whose object has the challenge or the receipt of another payment, or one that names another payee; all rightly signed by the
+/// colluder, who has the key.
+fn mixed(
+    world: &mut Common,
+    key: &SigningKey,
+    whole: &Settlement,
+    hoard: &[Settlement],
+) -> Option<Settlement> {
+    let other = world.rng.pick(hoard)?.clone();
+    Some(match world.rng.below(4) {
+        0 => Settlement { receipt: other.receipt, ..whole.clone() },
+        1 => Settlement { challenge: other.challenge, ..whole.clone() },
+        2 => {
+            // Its own challenge once more, with the nonce that the object names: only H(txn) tells them apart.
+            let mut challenge: Challenge = claims(&whole.challenge.0)?;
+            challenge.iat = challenge.iat.plus(1);
+            Settlement { challenge: signed(key, &challenge), ..whole.clone() }
+        }
+        _ => {
+            let mut receipt: Receipt = claims(&whole.receipt.0)?;
+            receipt.body.payee = PayeeId(world.rng.bytes16());
+            Settlement { receipt: signed(key, &receipt), ..whole.clone() }
+        }
+    })
 }
 
 impl OfflinePayment {
@@ -74,12 +100,12 @@ impl OfflinePayment {
                     let at = world.rng.index(packet.bytes.len());
                     let bit = 1 << world.rng.below(8);
                     packet.bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= bit);
-                    world.send(packet.from, packet.to, packet.kind, packet.id, packet.bytes);
+                    send_again(world, packet);
                 }
             }
             "replay" => {
                 if let Some(packet) = self.some_captured(world) {
-                    world.send(packet.from, packet.to, packet.kind, packet.id, packet.bytes);
+                    send_again(world, packet);
                 }
             }
             "forge" => self.forge(world),
@@ -185,7 +211,7 @@ impl OfflinePayment {
         let shop = &mut self.shops[at];
         let Some(settlement) = world.rng.pick(&shop.hoard).cloned() else { return };
         let mut bytes = to_vec(&settlement);
-        match world.rng.below(5) {
+        match world.rng.below(8) {
             0 => {
                 let place = world.rng.index(bytes.len());
                 bytes.iter_mut().skip(place).take(1).for_each(|byte| *byte ^= 0x10);
@@ -200,6 +226,12 @@ impl OfflinePayment {
                 shop.pocket(world, &mut self.facts, &settlement.object.0, Some(settlement.challenge));
                 bytes = shop.hoard.last().map(to_vec).unwrap_or_default();
                 world.tally.action("upload-at-another-time");
+            }
+            3..6 => {
+                let Some(key) = shop.key() else { return };
+                let mixed = mixed(world, &key, &settlement, &shop.hoard);
+                bytes = mixed.as_ref().map(to_vec).unwrap_or_default();
+                world.tally.action("upload-mixed");
             }
             _ => {}
         }
@@ -335,4 +367,10 @@ impl OfflinePayment {
         };
         let _: Result<(), Trouble> = answer;
     }
+}
+
+/// A captured packet, from whoever kept it. What the platform answers comes back over the attacker's own connection: it answers nobody else's request.
+fn send_again(world: &mut Common, packet: Captured) {
+    let from = if packet.to == PLATFORM { NOBODY } else { packet.from };
+    world.send(from, packet.to, packet.kind, packet.id, packet.bytes);
 }

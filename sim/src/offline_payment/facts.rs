@@ -8,16 +8,18 @@ use symbolon_journal::{AccountId, account};
 use symbolon_keys::Crypto;
 use symbolon_offline_payment::evidence::{Verdict, judge};
 use symbolon_offline_payment::messages::{
-    AuthenticatorId, PayeeId, PayerId, SETTLEMENT_WINDOW_SECONDS, SKEW_SECONDS, SecureObject,
+    AuthenticatorId, Challenge, PayeeId, PayerId, Receipt, SETTLEMENT_WINDOW_SECONDS, SKEW_SECONDS,
+    SecureObject, Settlement, Transaction,
 };
 use symbolon_offline_payment::state::{
-    self, Command, SettledOutcome, Source, authenticator, evidences, grant, payee_credited, payer_balance,
-    settlement,
+    self, Command, Settle, SettledOutcome, Source, authenticator, evidences, grant, payee_credited,
+    payer_balance, settlement,
 };
 use symbolon_offline_payment::{OfflinePaymentRefusal as Own, Refusal};
+use symbolon_proof::Raw;
 use symbolon_state::Rows;
 use symbolon_types::{CoreRefusal, Hash, UnixSeconds};
-use symbolon_wire::cbor::Bytes;
+use symbolon_wire::cbor::{Bytes, from_slice, to_vec};
 
 /// An object that came out of an authenticator.
 #[derive(Clone, Debug)]
@@ -96,12 +98,18 @@ impl Facts {
     /// [`Broken`].
     pub fn emitted(&mut self, world: &mut Common, device: AuthenticatorId, object: &SecureObject) -> Held {
         let (token, challenge) = (object.body.token, object.body.transaction.challenge);
-        let id = CRYPTO.sha256(&[&symbolon_wire::cbor::to_vec(object)]);
+        let id = CRYPTO.sha256(&[&to_vec(object)]);
         let emission = Emission {
             device,
             payee: object.body.transaction.payee,
             minor: object.body.transaction.amount.minor(),
         };
+        let asked = self.challenges.get(&challenge);
+        let asked = asked.and_then(|asked| Raw(&asked.0).parse::<Challenge>().ok());
+        let agreed = asked.is_none_or(|asked| as_asked(asked.danger_unverified(), &object.body.transaction));
+        world.check("emitted-as-asked", agreed, || {
+            format!("{:?} of another challenge", object.body.transaction)
+        })?;
         let of_nonce = self.objects.entry(token).or_default();
         of_nonce.insert(id, emission);
         if self.compromised.contains(&device) {
@@ -175,6 +183,15 @@ impl Facts {
         }
     }
 
+    /// The edge took an upload for a settlement: its three messages are about one payment, told from its bytes alone.
+    ///
+    /// # Errors
+    /// [`Broken`]: `uploads-are-of-one-payment`.
+    pub fn uploaded(&self, world: &mut Common, bytes: &[u8], taken: &Settle) -> Held {
+        let one = of_one_payment(bytes, taken).unwrap_or(false);
+        world.check("uploads-are-of-one-payment", one, || format!("object {} was taken", taken.object))
+    }
+
     /// The server answered an honest payee's upload.
     ///
     /// # Errors
@@ -225,7 +242,8 @@ impl Facts {
         });
         let by_rule = match refusal {
             Refusal::Own(Own::SettledLate) => late || early,
-            Refusal::Own(Own::OutsideCap) => spent_and_beyond == Ok(true),
+            // Where the writer has ended since, the rows that it decided on cannot be read.
+            Refusal::Own(Own::OutsideCap) => spent_and_beyond != Ok(false),
             _ => false,
         };
         world.check("honest-payee-is-paid", by_rule, || format!("{:?} for {taken:?}", refusal.refused()))
@@ -430,6 +448,34 @@ fn conserved(rows: &dyn Rows) -> Result<(), String> {
     } else {
         Err(format!("{:?}", audit.totals))
     }
+}
+
+/// Whether object, challenge and receipt name one another; `None` where one of them is none.
+fn of_one_payment(bytes: &[u8], taken: &Settle) -> Option<bool> {
+    let upload: Settlement = from_slice(bytes).ok()?;
+    let object = Raw(&upload.object.0).parse::<SecureObject>().ok()?.danger_unverified().clone();
+    let challenge = Raw(&upload.challenge.0).parse::<Challenge>().ok()?.danger_unverified().clone();
+    let receipt = Raw(&upload.receipt.0).parse::<Receipt>().ok()?.danger_unverified().clone();
+    let (id, paid) = (CRYPTO.sha256(&[&to_vec(&object)]), &object.body.transaction);
+    Some(
+        id == taken.object
+            && receipt.body.object == id
+            && receipt.body.payee == paid.payee
+            && taken.payee == paid.payee
+            && taken.accepted_at == receipt.iat
+            && paid.nonce == challenge.nonce
+            && paid.challenge == CRYPTO.sha256(&[&to_vec(&challenge)])
+            && as_asked(&challenge, paid),
+    )
+}
+
+/// Whether what is paid is what was asked for and a tip inside what was allowed.
+fn as_asked(challenge: &Challenge, paid: &Transaction) -> bool {
+    let (asked, tip) = (&challenge.body, paid.tip_minor.unwrap_or(0));
+    let total = asked.amount.minor().checked_add(tip);
+    tip <= asked.tip_minor_max.unwrap_or(0)
+        && total == Some(paid.amount.minor())
+        && asked.amount.currency() == paid.amount.currency()
 }
 
 /// Whether a refusal says only: later.

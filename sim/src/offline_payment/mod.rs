@@ -12,6 +12,7 @@ mod edge;
 mod facts;
 mod operator;
 mod phone;
+mod reports;
 mod shop;
 
 use crate::network::{Node, PLATFORM, Packet};
@@ -168,7 +169,11 @@ impl OfflinePayment {
         let facts = &mut self.facts;
         world.platform.read(|rows| facts.opened(rows, &command))?;
         let settle = match &command {
-            Command::Settle(settle) => Some((settle.payee, settle.object)),
+            Command::Settle(settle) => {
+                let held = self.facts.uploaded(world, &packet.bytes, settle);
+                self.facts.watched(held);
+                Some((settle.payee, settle.object))
+            }
             _ => None,
         };
         self.submissions += 1;
@@ -314,6 +319,7 @@ impl Part for OfflinePayment {
             ("pay-at-the-colluder", 12),
             ("prefetch", 26),
             ("reconcile", 9),
+            ("report-twice", 4),
             ("present-again", 8),
             ("upload", 14),
             ("fund", 2),
@@ -376,6 +382,11 @@ impl Part for OfflinePayment {
             "reconcile" => {
                 if let Some(at) = self.some_phone(world) {
                     self.phone(world, at, Phone::reconcile);
+                }
+            }
+            "report-twice" => {
+                if let Some(at) = self.some_phone(world) {
+                    self.phone(world, at, Phone::report_twice);
                 }
             }
             "present-again" => {

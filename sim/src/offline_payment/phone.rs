@@ -258,7 +258,7 @@ impl Phone {
         done
     }
 
-    fn request(&mut self, world: &mut Common, route: Route, bytes: Vec<u8>) {
+    pub(super) fn request(&mut self, world: &mut Common, route: Route, bytes: Vec<u8>) {
         self.requests += 1;
         self.awaited.insert(self.requests, route);
         world.send(self.node, PLATFORM, route.kind(), self.requests, bytes);
@@ -339,7 +339,7 @@ impl Phone {
     }
 
     /// Finds out what became of a payment that was begun and never ended.
-    fn recover(&mut self, world: &mut Common, facts: &mut Facts) -> Result<(), Trouble> {
+    pub(super) fn recover(&mut self, world: &mut Common, facts: &mut Facts) -> Result<(), Trouble> {
         let Some(begun) = self.state().ok_or(Trouble::Off)?.underway.clone() else { return Ok(()) };
         let token = CRYPTO.sha256(&[&begun.nonce.token.0]);
         match self.device.message(world, Request::Reemit(token)) {
@@ -531,7 +531,13 @@ impl Phone {
     ) -> Result<(), Trouble> {
         let Some(route) = self.awaited.remove(&id) else { return Ok(()) };
         match (route, answer) {
-            (Route::Enrol, Ok(bytes)) => self.enrolled(world, facts, bytes),
+            (Route::Enrol, Ok(bytes)) => {
+                let enrolled = self.enrolled(world, facts, bytes);
+                // The answer to a code that was used before one of the stores was put back: its holder asks for another.
+                let refused = Refusal::Core(CoreRefusal::OpenFailed);
+                self.uninvited |= matches!(&enrolled, Err(Trouble::Refused(found)) if *found == refused);
+                enrolled
+            }
             (Route::Grants, Ok(bytes)) => self.granted(world, &bytes),
             (Route::Report, Ok(bytes)) => self.reconciled(world, bytes),
             (_, Ok(_)) => Ok(()),

@@ -6,7 +6,7 @@
 //!            AwaitCredential::with_second(NT2)  ──► AwaitCredential            where a payment application takes part
 //!            AwaitCredential::needed() ──► none, PIN, passphrase, platform; one-time password
 //!            AwaitCredential::enter(credential, Offline) ──► AwaitObject       sealed to the token's own key, under token AND grant
-//!            AwaitCredential::unverified(Offline)        ──► AwaitObject       an empty one, sealed likewise, where the grant asks for none
+//!            AwaitCredential::unverified(Offline)        ──► AwaitObject       an empty one, sealed likewise, where none is needed
 //!            AwaitObject::received(object) ──► Payment                        the object is for this challenge and this tip
 //!            Payment::receipt(receipt) ──► Payment, its receipt there          the payee took it, or less of it
 //!   whenever set_credential(shown, new) ──► SetCredential                     under a credential that is set
@@ -227,16 +227,18 @@ impl AwaitCredential {
         crypto.sha256(&[&self.nonce.token.0])
     }
 
-    /// What the grant asks for at this amount; the strongest where the grant asks for something unknown.
+    /// What the grant asks for at this amount; the strongest where the grant asks for something unknown. Where it asks for nothing and the sum that
+    /// may be paid so is used up, any credential: the right one begins that sum anew.
     #[must_use]
     pub fn needed(&self) -> Needed {
+        let used_up = self.preview.unverified_minor_max.is_some_and(|most| self.amount.minor() > most);
         let strongest = Needed { user: Verification::Platform, otp: true };
         let grant = Raw(&self.nonce.grant.0).parse::<Grant>();
         grant.map_or(strongest, |grant| {
             let rule = grant.danger_unverified().verification(self.amount.minor());
             let user = match rule.user {
-                0 => Verification::None,
-                1 => Verification::Pin,
+                0 if !used_up => Verification::None,
+                0 | 1 => Verification::Pin,
                 2 => Verification::Passphrase,
                 _ => Verification::Platform,
             };
@@ -256,11 +258,11 @@ impl AwaitCredential {
         Self { second: Some(second), ..self }
     }
 
-    /// Goes on without a credential, where the grant asks for none: an empty one is sealed, so that the payment still shows that it comes from the
+    /// Goes on without a credential, where none is needed: an empty one is sealed, so that the payment still shows that it comes from the
     /// paired application.
     ///
     /// # Errors
-    /// UV_TOO_WEAK where it asks for one; else as [`AwaitCredential::enter`].
+    /// UV_TOO_WEAK where one is needed ([`AwaitCredential::needed`]); else as [`AwaitCredential::enter`].
     pub fn unverified(
         self,
         crypto: &dyn Crypto,

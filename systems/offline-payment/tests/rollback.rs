@@ -2,7 +2,7 @@
 mod world;
 
 use symbolon_offline_payment::OfflinePaymentRefusal as Own;
-use symbolon_offline_payment::messages::{Audit, Request, SecureObject};
+use symbolon_offline_payment::messages::{Audit, Report, Request, SecureObject};
 use symbolon_offline_payment::state::Source;
 use symbolon_state::fake::{FakeCounter, FakeFlash};
 use symbolon_types::CoreRefusal;
@@ -71,11 +71,10 @@ fn threat_t04_and_t09_an_old_store_wins_no_attempt_back() {
     phone.reconcile(&mut world).unwrap();
     let status = phone.status();
     assert_eq!((status.locked, status.attempts_left), (false, 3));
-    for left in [1, 0] {
-        phone.flash.put_back(&image);
-        phone.start().unwrap();
-        assert_eq!(phone.status().attempts_left, left);
-    }
+    // The start, the report and its answer were commits too.
+    phone.flash.put_back(&image);
+    phone.start().unwrap();
+    assert_eq!(phone.status().attempts_left, 0);
     phone.reconcile(&mut world).unwrap();
     assert_eq!(phone.tokens(1), Err(own(Own::CredentialLocked)), "only a new enrolment is left");
     let code = world.invite(PAYER);
@@ -150,4 +149,30 @@ fn threat_t04_a_store_with_another_counter_is_locked_and_a_damaged_one_does_not_
     phone.start().unwrap();
     let status = phone.status();
     assert_eq!((status.locked, status.pool, status.attempts_left), (true, 0, 0));
+}
+
+/// What a report says of the time is durable before it is given away: else a machine that lost its ticks in a restart would report an earlier time
+/// under a higher counter, and the report before it, coming late, would look like a copy's.
+#[test]
+fn a_report_that_comes_late_convicts_nobody_who_only_started_anew() {
+    for (waits, restarts) in [(0, false), (0, true), (1, false), (50, false), (50, true)] {
+        let (mut world, mut phone) = World::ready(&QUICK, 1);
+        phone.nature.pass(waits);
+        let late = phone.message(Request::Report(())).unwrap();
+        if restarts {
+            phone.start().unwrap();
+        }
+        let report = phone.message(Request::Report(())).unwrap();
+        let (before, after) = [&late, &report].map(|bytes| forge::claims::<Report>(&bytes.0)).into();
+        assert!(before.iat <= after.iat && before.body.counter < after.body.counter);
+        world.reconcile(&report.0).unwrap();
+        assert_eq!(world.reconcile(&late.0), Err(core(CoreRefusal::Expired)), "{waits} {restarts}");
+        assert!(!world.revoked(&phone));
+        // The twin that is a copy's: a later time under a lower counter.
+        let copied = forge::altered::<Report>(&QUICK, &late.0, &phone.signing(), |report| {
+            report.iat = after.iat.plus(1);
+        });
+        assert_eq!(world.reconcile(&copied.0), Err(own(Own::Revoked)));
+        assert!(world.revoked(&phone));
+    }
 }

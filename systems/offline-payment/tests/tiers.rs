@@ -4,8 +4,10 @@ mod world;
 use symbolon_keys::KemKey;
 use symbolon_offline_payment::OfflinePaymentRefusal as Own;
 use symbolon_offline_payment::messages::{SealedCredential, SecureObject, Verification};
+use symbolon_offline_payment::payee::Asked;
 use symbolon_offline_payment::secure_application::Needed;
 use symbolon_types::{CoreRefusal, Secret};
+use symbolon_wire::cbor::Bytes;
 use world::*;
 
 #[test]
@@ -109,13 +111,77 @@ fn rule_r6_no_reconciliation_gives_the_unverified_sum_back() {
         phone.reconcile(&mut world).unwrap();
         assert_eq!(phone.status().spent_minor, 0);
     };
-    assert_eq!(refusal, own(Own::LimitCumulative));
+    assert_eq!(refusal, own(Own::VerificationWeak), "the honest application asks for a credential");
     assert!(sum <= limit && sum + 400 > limit, "{sum} of {limit}");
-    phone.prefetch(&mut world, 2);
+    phone.prefetch(&mut world, 3);
     let challenge = shop.charge(eur(400));
+    let sealed = without_asking(&mut phone, &challenge);
+    assert_eq!(phone.authorise(&sealed).unwrap_err().refusal, own(Own::LimitCumulative));
     phone.pay(&challenge, PIN).unwrap();
     let challenge = shop.charge(eur(400));
     phone.pay_unverified(&challenge).unwrap();
+}
+
+/// The empty credential, sealed by the paired application for whatever amount, as it would if it did not look at what is needed.
+fn without_asking(phone: &mut Phone, challenge: &Bytes) -> SealedCredential {
+    let offer = phone.offer(challenge).unwrap();
+    let transaction = offer.preview().transaction;
+    let (_, sealed) = phone.seal(offer, PIN);
+    let (info, to) =
+        (forge::info(&QUICK, &sealed.token.0, &sealed.grant.0), forge::token_key(&sealed.token.0));
+    let aad = forge::aad(&QUICK, transaction, &[]);
+    let credential = Some(forge::seal(&QUICK, &to, &phone.sender, &info, &aad, &[0; 256]));
+    SealedCredential { credential, ..sealed }
+}
+
+/// Where what may be paid without a credential is used up, one is asked for, of any kind, tip and all; a right one begins the sum anew.
+#[test]
+fn rule_r6_above_the_unverified_sum_the_application_is_told_to_ask() {
+    let (mut world, mut phone) = World::tiered(&QUICK, 0);
+    let mut shop = world.shop(1, "Bakery", eur(0));
+    let user = |phone: &mut Phone, challenge: &Bytes, tip_minor| {
+        let preview = phone.preview(challenge).unwrap();
+        let offered = phone.wallet.clone().offer_with_tip(preview, challenge.clone(), tip_minor);
+        offered.unwrap().1.needed()
+    };
+    let tips = |shop: &mut Shop, minor| {
+        shop.ask(&Asked { tip_minor_max: Some(100), ..Asked::amount(eur(minor)) }).unwrap()
+    };
+    let limit = limits().cumulative_minor;
+    let small = |world: &mut World, phone: &mut Phone, shop: &mut Shop| {
+        phone.prefetch(world, 1);
+        let challenge = shop.charge(eur(400));
+        let payment = phone.pay_unverified(&challenge).unwrap();
+        shop.accept(&payment.object.0).unwrap();
+        world.settle(&shop.upload()).unwrap();
+        phone.reconcile(world).unwrap();
+    };
+    for paid in 1..limit / 400 {
+        small(&mut world, &mut phone, &mut shop);
+        let left = limit - 400 * paid;
+        let preview = phone.preview(&shop.charge(eur(1))).unwrap();
+        assert_eq!(preview.unverified_minor_max, Some(left));
+    }
+    phone.prefetch(&mut world, 2);
+    let (none, pin) = (Verification::None, Verification::Pin);
+    let (last, tipped) = (shop.charge(eur(400)), tips(&mut shop, 300));
+    assert_eq!(
+        user(&mut phone, &last, None),
+        Needed { user: none, otp: false },
+        "the twin: exactly the rest"
+    );
+    assert_eq!(user(&mut phone, &tipped, Some(100)), Needed { user: none, otp: false });
+    assert_eq!(user(&mut phone, &shop.charge(eur(401)), None), Needed { user: pin, otp: false });
+    assert_eq!(user(&mut phone, &tips(&mut shop, 301), Some(100)), Needed { user: pin, otp: false });
+    // A stronger one that the grant asks for stays what it is.
+    let large = shop.charge(eur(2000));
+    assert_eq!(user(&mut phone, &large, None).user, Verification::Passphrase);
+    phone.pay_unverified(&last).unwrap();
+    let challenge = shop.charge(eur(1));
+    assert_eq!(user(&mut phone, &challenge, None), Needed { user: pin, otp: false });
+    phone.pay(&challenge, PIN).unwrap();
+    assert_eq!(phone.preview(&shop.charge(eur(1))).unwrap().unverified_minor_max, Some(limit));
+    small(&mut world, &mut phone, &mut shop);
 }
 
 /// Whoever guesses does not win attempts back by small payments, nor loses them; the sum and the number stay limited.

@@ -95,8 +95,14 @@ pub struct Bank {
 }
 
 impl Bank {
-    /// With one payer that has 500.00 EUR.
+    /// With one payer that has 500.00 EUR, verified at every amount.
     pub fn open() -> Self {
+        let rule = |from_minor, user, otp| VerificationRule { from_minor, user, otp };
+        Self::with(vec![rule(0, 1, false), rule(300, 1, true)], 100_000)
+    }
+
+    /// As [`Bank::open`], with these rules and this cumulative limit.
+    pub fn with(verification: Vec<VerificationRule>, cumulative_minor: u64) -> Self {
         let seed = || entropy::seed().unwrap();
         let keys = Keys {
             signing: SigningKey::from_seed(seed()),
@@ -105,15 +111,14 @@ impl Bank {
             root: random32(),
         };
         let mut bank = Self { keys, rows: MemoryRows::default(), sequence: 0 };
-        let rule = |from_minor, user, otp| VerificationRule { from_minor, user, otp };
         let limits = AccountLimits {
             per_payment: eur(1_000),
-            cumulative_minor: 100_000,
+            cumulative_minor,
             count: 100,
             pool: 32,
             attempts: 3,
             grant_seconds: 72 * 3600,
-            verification: vec![rule(0, 1, false), rule(300, 1, true)],
+            verification,
         };
         let debt = AccountId([0xAB; 16]);
         bank.done(Command::OpenAccount(OpenAccount { payer: PAYER, debt, limits }));

@@ -38,9 +38,13 @@ pub struct Server {
 
 impl Server {
     pub fn start() -> Self {
+        Self::of(Bank::open())
+    }
+
+    pub fn of(bank: Bank) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let inside = Inside { bank: Bank::open(), seen: Vec::new(), up: true, mute: 0, refuse: Vec::new() };
+        let inside = Inside { bank, seen: Vec::new(), up: true, mute: 0, refuse: Vec::new() };
         let inside = Arc::new(Mutex::new(inside));
         let of_thread = Arc::clone(&inside);
         thread::spawn(move || {

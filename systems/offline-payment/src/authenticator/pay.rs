@@ -124,7 +124,14 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
             transaction: asked.transaction,
             tip_minor_max: asked.challenge.body.tip_minor_max,
             bill: asked.challenge.body.bill,
+            unverified_minor_max: self.unverified_minor_max(),
         }))
+    }
+
+    /// What is left of the sum that may be paid without a credential; `None` before enrolment.
+    fn unverified_minor_max(&self) -> Option<u64> {
+        let enrolled = self.state.enrolled.as_ref()?;
+        Some(enrolled.limits.cumulative.minor().saturating_sub(self.state.unverified_minor))
     }
 
     fn check_offer(&self, env: &Env<'_>, sealed: &SealedCredential) -> Result<Offer, Refusal> {
@@ -220,11 +227,11 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
         Ok(())
     }
 
-    /// Whether what was paid without a credential stays inside the cumulative limit, which no reconciliation gives back.
+    /// Whether what was paid without a credential stays inside the cumulative limit, which no reconciliation gives back. The paired application
+    /// knows it from the [`Preview`] and has asked for a credential; one that did not is refused.
     fn check_unverified(&self, amount: Amount) -> Result<(), Refusal> {
-        let sum = self.state.unverified_minor.checked_add(amount.minor()).ok_or(Own::LimitCumulative)?;
-        let most = self.enrolled()?.limits.cumulative.minor();
-        if sum <= most { Ok(()) } else { Err(Own::LimitCumulative.into()) }
+        let within = self.unverified_minor_max().is_some_and(|most| amount.minor() <= most);
+        if within { Ok(()) } else { Err(Own::LimitCumulative.into()) }
     }
 
     /// Records the object and destroys the nonce's key, in one durable step. Only then is there anything to emit.

@@ -27,7 +27,12 @@ impl<F: Flash, C: Counter> Authenticator<F, C> {
         Ok(Reply::Done(()))
     }
 
+    /// What it says of the time and of the counter is durable first: else a machine that lost its ticks in a restart would report an earlier time
+    /// under a higher counter, and the report before it, coming late, would look like a copy's.
     pub(super) fn report(&mut self, env: &Env<'_>) -> Result<Reply, Denied> {
+        self.enrolled()?;
+        self.known_now(env)?;
+        self.commit(env, self.state.clone(), false)?;
         let objects = self
             .state
             .objects

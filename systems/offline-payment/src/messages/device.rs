@@ -145,6 +145,9 @@ cbor_map! {
         4 => tip_minor_max: Option<u64>,
         /// The bill that it is a part of.
         5 => bill: Option<super::Bill>,
+        /// The most that is paid now without a credential, in minor units of the device's limits: what is left of their sum until a credential is
+        /// right. Absent where the authenticator does not say.
+        6 => unverified_minor_max: Option<u64>,
     }
 
     /// A refusal, with the attempts that are left where it was for the credential.

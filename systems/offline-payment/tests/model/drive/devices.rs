@@ -16,8 +16,10 @@ impl Drive {
         self.handsets.push(Handset { phone, machine, password: 0, kept: None, challenge: None });
     }
 
-    /// What the machine shows now; the time by a report that goes nowhere.
+    /// What the machine shows now; the time by a report that goes nowhere, and that the machine makes durable with it.
     pub(super) fn shown(&mut self, at: usize) -> Result<Shown, String> {
+        let now = self.now();
+        self.handsets[at].machine.wrote(now, 0);
         let phone = &mut self.handsets[at].phone;
         let status = phone.status();
         let report =
@@ -194,8 +196,9 @@ impl Drive {
     pub(super) fn reconcile(&mut self, at: usize, cut: Cut) -> Check {
         let now = self.now();
         let handset = &mut self.handsets[at];
-        let counter = handset.phone.status().counter;
         let report = handset.phone.message(Request::Report(())).map_err(|refused| format!("{refused:?}"))?;
+        handset.machine.wrote(now, 0);
+        let counter = handset.phone.status().counter;
         let system = self.world.reconcile(&report.0);
         let clock = handset.machine.clock(now);
         agree("report", answer(system.clone()), self.model.report(&handset.machine, counter, clock))?;

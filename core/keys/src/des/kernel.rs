@@ -1,0 +1,332 @@
+//! DES over planes: the n-th bits of 512 blocks in one place, so that a permutation of bits costs nothing and a key may be another in each lane.
+//!
+//! ```text
+//! 512 numbers ─from_lanes─► 64 planes of 512 bits ─load─► 64 words ─des…─► 64 words ─store─► planes ─into_lanes─► 512 numbers
+//! ```
+//! A word is as wide as the processor's registers are: 64, 128, 256 or 512 bits, chosen when it runs. Bit 1 of the standard, the most significant, is plane 0.
+//!
+//! **Invariant:** time and addresses depend on the number of lanes and on nothing in them.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "the permutations of DES are tables of places in arrays of fixed length; the tests try every lane and every place"
+)]
+use super::sbox::{s1, s2, s3, s4, s5, s6, s7, s8};
+use core::array::from_fn;
+use core::ops::{BitAnd, BitOr, BitXor, Not};
+use pulp::Simd;
+use zeroize::Zeroize;
+
+/// Blocks in one run.
+pub const LANES: usize = 512;
+/// Bits in a block.
+const BITS: usize = 64;
+/// A plane is eight numbers: lane `64 g + n` is the bit of number `g` that has `n` more significant ones.
+const GROUPS: usize = 8;
+
+/// FIPS 46-3, initial permutation: where each bit comes from. The final permutation is its inverse.
+const INITIAL: [u8; 64] = from_one([
+    58, 50, 42, 34, 26, 18, 10, 2, 60, 52, 44, 36, 28, 20, 12, 4, 62, 54, 46, 38, 30, 22, 14, 6, 64, 56, 48,
+    40, 32, 24, 16, 8, 57, 49, 41, 33, 25, 17, 9, 1, 59, 51, 43, 35, 27, 19, 11, 3, 61, 53, 45, 37, 29, 21,
+    13, 5, 63, 55, 47, 39, 31, 23, 15, 7,
+]);
+/// FIPS 46-3, permutation P: the output of the S-boxes that each bit of the half comes from.
+const P: [u8; 32] = from_one([
+    16, 7, 20, 21, 29, 12, 28, 17, 1, 15, 23, 26, 5, 18, 31, 10, 2, 8, 24, 14, 32, 27, 3, 9, 19, 13, 30, 6,
+    22, 11, 4, 25,
+]);
+/// FIPS 46-3, permuted choice 1: which bits of the key are in the two registers.
+const CHOICE_1: [u8; 56] = from_one([
+    57, 49, 41, 33, 25, 17, 9, 1, 58, 50, 42, 34, 26, 18, 10, 2, 59, 51, 43, 35, 27, 19, 11, 3, 60, 52, 44,
+    36, 63, 55, 47, 39, 31, 23, 15, 7, 62, 54, 46, 38, 30, 22, 14, 6, 61, 53, 45, 37, 29, 21, 13, 5, 28, 20,
+    12, 4,
+]);
+/// FIPS 46-3, permuted choice 2: which bits of the registers are in a round's key.
+const CHOICE_2: [u8; 48] = from_one([
+    14, 17, 11, 24, 1, 5, 3, 28, 15, 6, 21, 10, 23, 19, 12, 4, 26, 8, 16, 7, 27, 20, 13, 2, 41, 52, 31, 37,
+    47, 55, 30, 40, 51, 45, 33, 48, 44, 49, 39, 56, 34, 53, 46, 42, 50, 36, 29, 32,
+]);
+/// How far the registers have turned to the left in each round.
+const TURNS: [u8; 16] = [1, 2, 4, 6, 8, 10, 12, 14, 15, 17, 19, 21, 23, 25, 27, 28];
+/// For each round, the bits of the key that are in the round's key.
+const ROUNDS: [[u8; 48]; 16] = rounds();
+/// For each output of the S-boxes, the bit of the half that it goes to.
+const TARGET: [u8; 32] = inverse(P);
+
+/// The standard counts places from one.
+const fn from_one<const N: usize>(mut places: [u8; N]) -> [u8; N] {
+    let mut at = 0;
+    while at < N {
+        places[at] = places[at].wrapping_sub(1);
+        at = at.wrapping_add(1);
+    }
+    places
+}
+
+#[expect(clippy::as_conversions, reason = "computed by the compiler, from numbers below 64")]
+const fn inverse(places: [u8; 32]) -> [u8; 32] {
+    let (mut inverse, mut at) = ([0_u8; 32], 0_usize);
+    while at < 32 {
+        inverse[places[at] as usize] = at as u8;
+        at = at.wrapping_add(1);
+    }
+    inverse
+}
+
+#[expect(clippy::as_conversions, reason = "computed by the compiler, from numbers below 64")]
+const fn rounds() -> [[u8; 48]; 16] {
+    let (mut rounds, mut round) = ([[0; 48]; 16], 0_usize);
+    while round < 16 {
+        let mut at = 0_usize;
+        while at < 48 {
+            let place = CHOICE_2[at];
+            // Both registers have 28 bits.
+            let start = if place < 28 { 0 } else { 28 };
+            let turned = place.wrapping_sub(start).wrapping_add(TURNS[round]) % 28;
+            rounds[round][at] = CHOICE_1[start.wrapping_add(turned) as usize];
+            at = at.wrapping_add(1);
+        }
+        round = round.wrapping_add(1);
+    }
+    rounds
+}
+
+/// A bit of each of 512 lanes.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Plane([u64; GROUPS]);
+
+impl Zeroize for Plane {
+    fn zeroize(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+/// 64 planes: a number of 64 bits in each lane. Wiped when dropped.
+pub struct Planes([Plane; BITS]);
+
+impl Drop for Planes {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl Planes {
+    /// Of at most [`LANES`] numbers; lanes that there is none for are zero.
+    pub fn from_lanes(lanes: impl IntoIterator<Item = u64>) -> Self {
+        let mut planes = Self([Plane([0; GROUPS]); BITS]);
+        for (at, number) in lanes.into_iter().take(LANES).enumerate() {
+            planes.0[at % BITS].0[at / BITS] = number;
+        }
+        run(Transpose(&mut planes));
+        planes
+    }
+
+    /// All lanes' numbers.
+    pub fn into_lanes(mut self) -> Lanes {
+        run(Transpose(&mut self));
+        Lanes(self)
+    }
+
+    /// The word of each plane in part `part`.
+    #[inline(always)]
+    pub fn load<S: Simd>(&self, simd: S, part: usize) -> [Word<S>; BITS] {
+        from_fn(|at| Word(simd, S::as_simd_u64s(&self.0[at].0).0[part]))
+    }
+
+    /// Puts back what [`Planes::load`] took.
+    #[inline(always)]
+    pub fn store<S: Simd>(&mut self, part: usize, words: &[Word<S>; BITS]) {
+        for (plane, word) in self.0.iter_mut().zip(words) {
+            S::as_mut_simd_u64s(&mut plane.0).0[part] = word.1;
+        }
+    }
+}
+
+/// Numbers, a lane after the other. Wiped when dropped.
+pub struct Lanes(Planes);
+
+impl Lanes {
+    /// The numbers of all [`LANES`] lanes.
+    pub fn iter(&self) -> impl Iterator<Item = u64> + '_ {
+        (0..LANES).map(|at| self.0.0[at % BITS].0[at / BITS])
+    }
+}
+
+/// How many words a plane is in.
+pub const fn parts<S: Simd>() -> usize {
+    match GROUPS.checked_div(S::U64_LANES) {
+        Some(parts) => parts,
+        None => 0,
+    }
+}
+
+/// Work that is compiled once for each width of registers.
+pub trait Wide {
+    /// Does it. To be inlined, with all that it calls.
+    fn run<S: Simd>(self, simd: S);
+}
+
+/// Does the work with the widest registers that this processor has.
+pub fn run(work: impl Wide) {
+    struct Dispatched<W>(W);
+
+    impl<W: Wide> pulp::WithSimd for Dispatched<W> {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) {
+            self.0.run(simd);
+        }
+    }
+    pulp::Arch::new().dispatch(Dispatched(work));
+}
+
+/// Turns 512 numbers into 64 planes, and back: eight matrices of 64 by 64 bits, side by side.
+struct Transpose<'a>(&'a mut Planes);
+
+impl Wide for Transpose<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let planes = &mut self.0.0;
+        swap_blocks::<32>(planes, 0x0000_0000_FFFF_FFFF);
+        swap_blocks::<16>(planes, 0x0000_FFFF_0000_FFFF);
+        swap_blocks::<8>(planes, 0x00FF_00FF_00FF_00FF);
+        swap_blocks::<4>(planes, 0x0F0F_0F0F_0F0F_0F0F);
+        swap_blocks::<2>(planes, 0x3333_3333_3333_3333);
+        swap_blocks::<1>(planes, 0x5555_5555_5555_5555);
+    }
+}
+
+/// Swaps the upper right and the lower left block of `SIDE` bits in every square of twice that side.
+#[inline(always)]
+fn swap_blocks<const SIDE: usize>(planes: &mut [Plane; BITS], right: u64) {
+    for square in planes.chunks_exact_mut(SIDE << 1) {
+        let (upper, lower) = square.split_at_mut(SIDE);
+        for (upper, lower) in upper.iter_mut().zip(lower) {
+            for (upper, lower) in upper.0.iter_mut().zip(&mut lower.0) {
+                let differ = (*upper ^ (*lower >> SIDE)) & right;
+                *upper ^= differ;
+                *lower ^= differ << SIDE;
+            }
+        }
+    }
+}
+
+/// One bit in each of as many lanes as a register has bits.
+#[derive(Clone, Copy)]
+pub struct Word<S: Simd>(S, S::u64s);
+
+impl<S: Simd> Word<S> {
+    /// The bit is zero everywhere.
+    #[inline(always)]
+    pub fn zero(simd: S) -> Self {
+        Self(simd, simd.splat_u64s(0))
+    }
+
+    /// This where the bit of `mask` is one, `other` where it is zero.
+    #[inline(always)]
+    pub fn or_where(self, mask: Self, other: Self) -> Self {
+        other ^ ((self ^ other) & mask)
+    }
+}
+
+impl<S: Simd> BitAnd for Word<S> {
+    type Output = Self;
+
+    #[inline(always)]
+    fn bitand(self, other: Self) -> Self {
+        Self(self.0, self.0.and_u64s(self.1, other.1))
+    }
+}
+
+impl<S: Simd> BitOr for Word<S> {
+    type Output = Self;
+
+    #[inline(always)]
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0, self.0.or_u64s(self.1, other.1))
+    }
+}
+
+impl<S: Simd> BitXor for Word<S> {
+    type Output = Self;
+
+    #[inline(always)]
+    fn bitxor(self, other: Self) -> Self {
+        Self(self.0, self.0.xor_u64s(self.1, other.1))
+    }
+}
+
+impl<S: Simd> Not for Word<S> {
+    type Output = Self;
+
+    #[inline(always)]
+    fn not(self) -> Self {
+        Self(self.0, self.0.not_u64s(self.1))
+    }
+}
+
+/// 64 bits in each lane: a block, or a key with its parity bits.
+pub type Block<S> = [Word<S>; BITS];
+
+/// Which way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Encipher.
+    Encrypt,
+    /// Decipher.
+    Decrypt,
+}
+
+/// Single DES (FIPS 46-3), each lane's block under the lane's own key.
+#[inline(always)]
+pub fn des<S: Simd>(direction: Direction, key: &Block<S>, block: &mut Block<S>) {
+    let (left, right) = INITIAL.split_at(32);
+    let half = |from: &[u8]| from_fn::<_, 32, _>(|at| block[usize::from(from[at])]);
+    let (mut left, mut right) = (half(left), half(right));
+    for pair in 0..8_usize {
+        let [even, odd] = [pair << 1, (pair << 1) | 1].map(|round| match direction {
+            Direction::Encrypt => &ROUNDS[round & 15],
+            Direction::Decrypt => &ROUNDS[!round & 15],
+        });
+        round(key, even, &right, &mut left);
+        round(key, odd, &left, &mut right);
+    }
+    // The halves are not swapped after the last round.
+    for (at, word) in right.into_iter().chain(left).enumerate() {
+        block[usize::from(INITIAL[at])] = word;
+    }
+}
+
+/// `left ^= f(right, key)`. `picks` are the key bits of this round.
+#[inline(always)]
+fn round<S: Simd>(key: &Block<S>, picks: &[u8; 48], right: &[Word<S>; 32], left: &mut [Word<S>; 32]) {
+    sbox::<0, S>(s1, key, picks, right, left);
+    sbox::<1, S>(s2, key, picks, right, left);
+    sbox::<2, S>(s3, key, picks, right, left);
+    sbox::<3, S>(s4, key, picks, right, left);
+    sbox::<4, S>(s5, key, picks, right, left);
+    sbox::<5, S>(s6, key, picks, right, left);
+    sbox::<6, S>(s7, key, picks, right, left);
+    sbox::<7, S>(s8, key, picks, right, left);
+}
+
+/// One S-box of a round: four bits of the right half, their neighbours on both sides (table E), and six of the key.
+#[inline(always)]
+fn sbox<const BOX: usize, S: Simd>(
+    circuit: impl Fn([Word<S>; 6]) -> [Word<S>; 4],
+    key: &Block<S>,
+    picks: &[u8; 48],
+    right: &[Word<S>; 32],
+    left: &mut [Word<S>; 32],
+) {
+    let inputs = from_fn(|at| {
+        let bit = (BOX << 2).wrapping_add(31).wrapping_add(at) & 31;
+        let pick = BOX.wrapping_mul(6).wrapping_add(at);
+        right[bit] ^ key[usize::from(picks[pick] & 63)]
+    });
+    for (at, output) in circuit(inputs).into_iter().enumerate() {
+        let target = usize::from(TARGET[(BOX << 2) | at]);
+        left[target] = left[target] ^ output;
+    }
+}

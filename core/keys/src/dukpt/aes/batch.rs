@@ -1,0 +1,172 @@
+//! Working keys of many transactions at once: eight derivations go side by side, and one that ends makes room for the next.
+//!
+//! **Invariant:** each answer is the one that [`transaction`](super::transaction) and [`working_key`](super::Transaction::working_key) give.
+use super::lanes::{self, Blocks, LANES, Word};
+use super::{Derived, DukptError, Ksn, highest_one, is_aes, what, whose};
+use crate::usage::{self, Key, KeyAlgorithm};
+use alloc::vec::Vec;
+use symbolon_types::Secret;
+use zeroize::Zeroize;
+
+/// One transaction: its terminal's initial key, and its key serial number.
+pub type Wanted<'a> = (&'a Key<usage::Initial>, Ksn);
+
+/// The working key of one usage and algorithm for each transaction, in their order. The initial keys may be of different lengths.
+///
+/// # Errors
+/// For each its own, as [`transaction`](super::transaction) and [`working_key`](super::Transaction::working_key) give them.
+#[must_use]
+pub fn working_keys<U: Derived>(
+    wanted: &[Wanted<'_>],
+    algorithm: KeyAlgorithm,
+) -> Vec<Result<Key<U>, DukptError>> {
+    let check = |one: &Wanted<'_>| checked(one, algorithm).and(Err(DukptError::Key));
+    let mut answers: Vec<Result<Key<U>, DukptError>> = wanted.iter().map(check).collect();
+    let of = |length: KeyAlgorithm| {
+        let fits = move |one: &Wanted<'_>| one.0.algorithm() == length && checked(one, algorithm).is_ok();
+        wanted.iter().enumerate().filter(move |(_, one)| fits(one))
+    };
+    let mut answer = |at: usize, key| {
+        if let Some(slot) = answers.get_mut(at) {
+            *slot = key;
+        }
+    };
+    match algorithm.key_len() {
+        ..=16 => {
+            Run::<4, 1>::new::<U>(KeyAlgorithm::Aes128, algorithm).all(of(KeyAlgorithm::Aes128), &mut answer)
+        }
+        _ => {
+            Run::<4, 2>::new::<U>(KeyAlgorithm::Aes128, algorithm).all(of(KeyAlgorithm::Aes128), &mut answer)
+        }
+    }
+    Run::<6, 2>::new::<U>(KeyAlgorithm::Aes192, algorithm).all(of(KeyAlgorithm::Aes192), &mut answer);
+    Run::<8, 2>::new::<U>(KeyAlgorithm::Aes256, algorithm).all(of(KeyAlgorithm::Aes256), &mut answer);
+    answers
+}
+
+/// What the single way refuses, in its order.
+fn checked((initial, ksn): &Wanted<'_>, algorithm: KeyAlgorithm) -> Result<(), DukptError> {
+    ksn.usable()?;
+    if !is_aes(initial.algorithm()) {
+        return Err(DukptError::Key);
+    }
+    if algorithm.strength_bits() > initial.algorithm().strength_bits() {
+        return Err(DukptError::Weak);
+    }
+    Ok(())
+}
+
+/// The first two words of the derivation data of blocks 1 and 2, as lanes hold words.
+type What = [[u32; 2]; 2];
+
+/// A derivation under way.
+#[derive(Clone, Copy)]
+struct Lane {
+    /// Where its answer goes.
+    at: usize,
+    ksn: Ksn,
+    /// The ones of the counter whose steps are done.
+    walked: u32,
+    /// Whether the step under way gives the working key.
+    last: bool,
+}
+
+/// Eight lanes whose keys have `K` words, and whose steps give `B` blocks.
+struct Run<const K: usize, const B: usize> {
+    algorithm: KeyAlgorithm,
+    step: What,
+    working: What,
+    keys: [Word; K],
+    texts: [Blocks; B],
+    lanes: [Option<Lane>; LANES],
+}
+
+impl<const K: usize, const B: usize> Drop for Run<K, B> {
+    fn drop(&mut self) {
+        self.keys.zeroize();
+        self.texts.zeroize();
+    }
+}
+
+#[expect(clippy::indexing_slicing, reason = "lanes are below eight, words below K, blocks below B")]
+impl<const K: usize, const B: usize> Run<K, B> {
+    fn new<U: Derived>(base: KeyAlgorithm, algorithm: KeyAlgorithm) -> Self {
+        let words = |usage: u16, algorithm| {
+            [1, 2].map(|block: u8| {
+                let [a, b, c, d, e, f, g, h] = what(block, usage, algorithm);
+                [u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h])]
+            })
+        };
+        Self {
+            algorithm,
+            step: words(usage::Derivation::INDICATOR, base),
+            working: words(U::INDICATOR, algorithm),
+            keys: [[0; LANES]; K],
+            texts: [[[0; LANES]; 4]; B],
+            lanes: [None; LANES],
+        }
+    }
+
+    /// Runs until nothing waits and every lane is empty.
+    fn all<'a, U: Derived>(
+        mut self,
+        waiting: impl Iterator<Item = (usize, &'a Wanted<'a>)>,
+        answer: &mut impl FnMut(usize, Result<Key<U>, DukptError>),
+    ) {
+        let mut waiting = waiting.fuse();
+        loop {
+            let mut busy = false;
+            for lane in 0..LANES {
+                if self.lanes[lane].is_none() {
+                    self.lanes[lane] = waiting.next().map(|(at, one)| self.take_in(lane, at, one));
+                }
+                busy |= self.lanes[lane].is_some();
+                self.write(lane);
+            }
+            if !busy {
+                return;
+            }
+            lanes::encrypt(&mut self.keys, &mut self.texts);
+            for lane in 0..LANES {
+                if let Some(Lane { at, last: true, .. }) = self.lanes[lane] {
+                    answer(at, self.give_out(lane));
+                    self.lanes[lane] = None;
+                }
+            }
+            // What a lane without work keeps is overwritten when it takes some in.
+            let made = self.texts.as_flattened();
+            self.keys.copy_from_slice(&made[..K]);
+        }
+    }
+
+    fn take_in(&mut self, lane: usize, at: usize, (initial, ksn): &Wanted<'_>) -> Lane {
+        for (word, bytes) in self.keys.iter_mut().zip(initial.reveal().as_chunks().0) {
+            word[lane] = u32::from_le_bytes(*bytes);
+        }
+        Lane { at, ksn: *ksn, walked: 0, last: false }
+    }
+
+    /// The derivation data of a lane's next step.
+    fn write(&mut self, lane: usize) {
+        let Some(under_way) = &mut self.lanes[lane] else { return };
+        under_way.last = under_way.walked == under_way.ksn.counter;
+        under_way.walked |= highest_one(under_way.ksn.counter ^ under_way.walked);
+        let what = if under_way.last { &self.working } else { &self.step };
+        let [a, b, c, d, e, f, g, h] = whose(&Ksn { counter: under_way.walked, ..under_way.ksn });
+        let whose = [u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h])];
+        for (text, what) in self.texts.iter_mut().zip(what) {
+            let words = what.iter().chain(&whose);
+            text.iter_mut().zip(words).for_each(|(text, word)| text[lane] = *word);
+        }
+    }
+
+    fn give_out<U: Derived>(&self, lane: usize) -> Result<Key<U>, DukptError> {
+        let mut bytes = [0; 32];
+        for (chunk, word) in bytes.as_chunks_mut().0.iter_mut().zip(self.texts.as_flattened()) {
+            *chunk = word[lane].to_le_bytes();
+        }
+        let bytes = Secret::new(bytes);
+        let key = bytes.reveal().get(..self.algorithm.key_len()).unwrap_or_default();
+        Key::new(self.algorithm, key).map_err(|_| DukptError::Key)
+    }
+}
