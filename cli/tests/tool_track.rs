@@ -30,14 +30,14 @@ fn held(words: &[&str]) -> Value {
     value
 }
 
-/// The name of the refusal, and why.
+/// The name of the refusal, and its detail.
 #[track_caller]
 fn refused(words: &[&str]) -> (String, String) {
     let (code, value, _) = said(words, "");
     assert_eq!(code, 1, "{words:?}: {value}");
     let refusal = value["refusal"].as_object().unwrap();
     assert_eq!(refusal.keys().collect::<Vec<_>>(), ["code", "detail", "name"]);
-    (refusal["name"].as_str().unwrap().to_owned(), value["why"].as_str().unwrap().to_owned())
+    (refusal["name"].as_str().unwrap().to_owned(), refusal["detail"].as_str().unwrap().to_owned())
 }
 
 fn rows() -> Vec<Value> {

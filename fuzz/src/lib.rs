@@ -7,6 +7,7 @@ mod decoders;
 mod keyblock;
 mod proofs;
 mod seeds;
+mod tlv;
 mod track;
 mod world;
 
@@ -43,6 +44,10 @@ pub const TARGETS: &[Target] = &[
     Target { name: "keyblock-header", run: keyblock::keyblock_header, smoke_runs: CHEAP },
     Target { name: "keyblock-unwrap", run: keyblock::keyblock_unwrap, smoke_runs: 2_000 },
     Target { name: "pinblock-decode", run: keyblock::pinblock_decode, smoke_runs: CHEAP },
+    Target { name: "tlv", run: tlv::tlv, smoke_runs: CHEAP },
+    Target { name: "dol", run: tlv::dol, smoke_runs: CHEAP },
+    Target { name: "qr-mpm", run: tlv::qr_mpm, smoke_runs: CHEAP },
+    Target { name: "qr-cpm", run: tlv::qr_cpm, smoke_runs: CHEAP },
     Target { name: "commands", run: decoders::commands, smoke_runs: CHEAP },
     Target { name: "log", run: decoders::log, smoke_runs: 1_000 },
     Target { name: "world", run: world::world, smoke_runs: 3 },

@@ -111,6 +111,10 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
             .chain(vectors("pinblock.json", &["block", "pin_field"]))
             .map(|block| [&[16], block.as_slice()].concat())
             .collect(),
+        "tlv" => vectors("emv_tlv.json", &["hex", "tlv"]),
+        "dol" => vectors("emv_tlv.json", &["hex", "dol", "cvm_list"]),
+        "qr-mpm" => texts("emv_tlv.json", &["text", "mpm"]),
+        "qr-cpm" => [texts("emv_tlv.json", &["qr"]), vectors("emv_tlv.json", &["tlv"])].concat(),
         "commands" => golden().unwrap_or_default(),
         "log" => vec![vec![0, 16, 0, 1, 2, 3], vec![1, 0, 0, 255], vec![2, 16, 8, 7, 7, 7, 7]],
         "world" => (0..4_u8)

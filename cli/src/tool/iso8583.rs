@@ -24,12 +24,12 @@ A dialect says how long each field is and how it is written:
     1987-ascii, 1987-binary, 1987-ebcdic, 1993-ascii, 1993-binary, or a JSON file (docs/tool/iso8583.md says which)
 Fields that hold bytes (type b) are hexadecimal in JSON.
 
-$ symbolon tool iso8583 decode --dialect 1987-ascii --hex 30323030403000000080000031363431313131313131313131313131313130303030303030303031303031323334353654455\
-24D30303031
-0200 4030000000800000
+$ echo '{\"mti\":\"0200\",\"fields\":{\"2\":\"4111111111111111\",\"41\":\"TERM0001\"}}' | symbolon tool iso8583 encode --dialect 1987-binary -
+020040000000008000001641111111111111115445524D30303031
+$ symbolon tool iso8583 decode --dialect 1987-binary --hex 020040000000008000001641111111111111115445524D30303031
+0200 4000000000800000
   2 411111******1111                         primary account number
-$ echo '{\"mti\":\"0800\",\"fields\":{\"7\":\"0604123456\",\"11\":\"000001\",\"70\":\"301\"}}' | symbolon tool iso8583 encode --dialect 1987-binary -
-080082200000000000000400000000000000060412345600000103 01
+ 41 TERM0001                                 card acceptor terminal identification
 ";
 
 /// Runs a verb.

@@ -1,6 +1,7 @@
 //! `symbolon tool track`: magnetic tracks as text, bits and times between flux reversals, computed in `core/wire`.
 use super::flags::{Flags, wrong};
 use super::no_verb;
+use super::tlv::refused_at;
 use crate::args;
 use crate::report::{Failure, Outcome, Report};
 use serde_json::{Map, Value, json};
@@ -22,8 +23,8 @@ symbolon tool track decode --track 1|2|3 (--bits BITS | --intervals TIMES)
       --intervals  the times between flux reversals in any unit, with commas: of F2F, with the speed that a hand has
 
 $ symbolon tool track encode --track 2 ';0?' --leading 5 --trailing 5
-00000110100000111111001000000
-$ symbolon tool track decode --track 2 --bits 00000110100000111111001000000
+000001101000001111110010000000
+$ symbolon tool track decode --track 2 --bits 000001101000001111110010000000
 ;0?
 no account track: the text at character 1 is no pan
 ";
@@ -76,9 +77,9 @@ fn encoded(mut flags: Flags) -> Outcome {
     Ok(Report { json: json!({ "bits": bits, "lrc": lrc(&data) }), text: bits })
 }
 
-/// With the place of what is wrong, which is no part of what was given.
+/// The detail is the place of what is wrong, which is no part of what was given.
 fn refused(error: TrackError) -> Failure {
-    Failure::Refused { refused: error.into(), more: json!({ "why": error.to_string() }) }
+    refused_at(error, &error.to_string())
 }
 
 fn decoded(mut flags: Flags) -> Outcome {

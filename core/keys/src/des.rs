@@ -177,16 +177,19 @@ impl Wide for RetailMac<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         for part in 0..parts::<S>() {
-            let [left, right] = [self.left, self.right].map(|half| half.load(simd, part));
+            let (left, right) = (self.left.load(simd, part), self.right.load(simd, part));
             let mut chain: Block<S> = [Word::zero(simd); 64];
             let mut mac = chain;
             for (step, last) in self.steps.iter().zip(self.last) {
                 let (text, last) = (step.load(simd, part), last.load(simd, part));
-                chain.iter_mut().zip(text).for_each(|(word, text)| *word = *word ^ text);
+                for (word, text) in chain.iter_mut().zip(text) {
+                    *word = *word ^ text;
+                }
                 des(Direction::Encrypt, &left, &mut chain);
                 // What the lanes that end here have now is kept for the final step.
-                let kept = mac.iter_mut().zip(chain).zip(last);
-                kept.for_each(|((mac, chain), last)| *mac = chain.or_where(last, *mac));
+                for ((mac, chain), last) in mac.iter_mut().zip(chain).zip(last) {
+                    *mac = chain.or_where(last, *mac);
+                }
             }
             for (direction, key) in [(Direction::Decrypt, &right), (Direction::Encrypt, &left)] {
                 des(direction, key, &mut mac);

@@ -205,7 +205,7 @@ impl Fill {
     pub fn drawn(format: Format, pin: &Pin, random: &[u8; 32]) -> Self {
         let wanted = format.fill_len(pin);
         // The largest multiple of 6 is 252: bytes from there on would make some letters likelier. Without them 32 bytes give 10 nibbles
-        // except once in 10^29; then the rest of the bytes is taken as it is.
+        // except once in 10^34; then the rest of the bytes is taken as it is.
         let (even, odd): (Vec<u8>, Vec<u8>) = random.iter().partition(|byte| **byte < 252);
         let letter = |byte: &u8| byte.checked_rem(6).unwrap_or(0).saturating_add(0xA);
         let nibbles = match format {
@@ -248,7 +248,7 @@ fn open_pin_part(format: Format, part: &[u8; 8]) -> Result<Pin, PinBlockError> {
     let [head, digits @ ..] = part;
     let len = usize::from(head & 0xF);
     let mut right = head >> 4 == format.number() && (PIN_LEN_MIN..=PIN_LEN_MAX).contains(&len);
-    let mut values = Zeroizing::new(Vec::with_capacity(PIN_LEN_MAX));
+    let mut values = Zeroizing::new(Vec::with_capacity(14));
     for (at, nibble) in digits.iter().flat_map(|byte| [byte >> 4, byte & 0xF]).enumerate() {
         right &= if at < len { nibble <= 9 } else { format.padding_has(nibble) };
         if at < len {

@@ -211,6 +211,12 @@ fn every_row_of_the_vectors() {
     assert_eq!(counted("dukpt_aes"), want.map(|(kind, rows)| (kind.to_owned(), rows)).into());
 }
 
+#[test]
+fn every_row_of_long_base_keys() {
+    let want = [("ik", 4), ("refuse", 2), ("txn", 32), ("update", 4), ("working", 252)];
+    assert_eq!(counted("dukpt_aes_long"), want.map(|(kind, rows)| (kind.to_owned(), rows)).into());
+}
+
 /// SplitMix64: the same inputs in every run.
 struct Chance(u64);
 

@@ -1,45 +1,23 @@
 //! ISO 8583 against `vectors/iso8583.json`: every row by its id, every prefix of every message, the built-in dialects field by field; and the
 //! rules that no row says.
+#[path = "iso8583/common.rs"]
+mod common;
 #[path = "iso8583/vectors.rs"]
 mod vectors;
 
-use proptest::prelude::*;
+use common::{TYPE, encoded, fixed, mti, odd, variable};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use symbolon_types::{CoreRefusal, hex_upper};
 use symbolon_wire::iso8583::{
-    BitmapCoding, BuiltIn, Class, Coding, Dialect, DialectBuilder, DialectError, FieldSpec, Function, Head,
-    Iso8583Error, Kind, Length, LengthCoding, MESSAGE_BYTES_MAX, Message, Mti, Origin, Places, Role, Value,
-    Version,
+    BitmapCoding, BuiltIn, Class, Coding, DialectBuilder, DialectError, Function, Head, Iso8583Error, Kind,
+    Length, LengthCoding, MESSAGE_BYTES_MAX, Message, Mti, Origin, Places, Role, Value, Version,
 };
 use vectors::{bytes, dialect, file, rows, spec, text};
-
-fn mti(number: u16) -> Mti {
-    Mti::from_number(number).unwrap()
-}
 
 /// The fields as the file has them.
 fn texts(message: &Message<'_>) -> BTreeMap<String, String> {
     message.fields().map(|field| (field.number().to_string(), field.text())).collect()
-}
-
-/// Encodes what was decoded, by values.
-fn encoded(dialect: &Dialect, message: &Message<'_>) -> Vec<u8> {
-    let plain: Vec<(u8, Vec<u8>)> = message
-        .fields()
-        .map(|field| {
-            let mut value = Vec::new();
-            field.append_to(&mut value);
-            (field.number(), value)
-        })
-        .collect();
-    let values: Vec<(u8, Value<'_>)> =
-        plain.iter().map(|(number, value)| (*number, value.as_slice().into())).collect();
-    let mut out = b"before".to_vec();
-    let head = Head { mti: message.mti(), bitmaps_min: message.bitmaps() };
-    dialect.encode(head, &values, &mut out).unwrap();
-    assert_eq!(out.drain(..6).as_slice(), b"before");
-    out
 }
 
 fn expected(row: &Json) -> BTreeMap<String, String> {
@@ -218,45 +196,6 @@ fn tags_that_say_whose_account_it_is_are_masked_and_the_others_shown() {
     named.encode(mti(100), &[(60, "FFFF9876".into())], &mut out).unwrap();
     assert_eq!(named.decode(&out, &mut Places::new()).unwrap().masked(60).unwrap(), "********");
     assert_eq!((named.role(Role::MacKsn), named.role(Role::AesPinBlock)), (Some(60), None));
-}
-
-const fn fixed(kind: Kind, coding: Coding, length: u16) -> FieldSpec {
-    FieldSpec { kind, coding, length: Length::Fixed(length) }
-}
-
-const fn variable(kind: Kind, coding: Coding, digits: u8, max: u16, by: LengthCoding) -> FieldSpec {
-    FieldSpec { kind, coding, length: Length::Variable { digits, max, coding: by } }
-}
-
-const TYPE: FieldSpec = fixed(Kind::Numeric, Coding::Ascii, 4);
-
-/// Three bitmaps, every coding of a length, and the rarer types.
-fn odd() -> Dialect {
-    use Coding::{Ascii, BcdLeft, BcdRight, Ebcdic, Hex, Raw, SignBcd};
-    use Kind::{
-        AlphaNumeric, AlphaSpecial, Alphabetic, Binary, Numeric, NumericSpecial, SignedAmount, Track,
-    };
-    DialectBuilder::new(BitmapCoding::Binary, 3)
-        .field(0, TYPE)
-        .field(2, variable(Numeric, BcdLeft, 4, 9999, LengthCoding::Bcd))
-        .field(3, variable(Binary, Raw, 2, 255, LengthCoding::Binary))
-        .field(4, variable(Binary, Raw, 4, 9999, LengthCoding::Binary))
-        .field(5, variable(Alphabetic, Ascii, 1, 9, LengthCoding::Ascii))
-        .field(6, variable(AlphaNumeric, Ebcdic, 4, 5000, LengthCoding::Ebcdic))
-        .field(7, fixed(SignedAmount, SignBcd, 8))
-        .field(8, fixed(SignedAmount, SignBcd, 9))
-        .field(9, fixed(SignedAmount, Ebcdic, 9))
-        .field(10, variable(Track, BcdLeft, 1, 9, LengthCoding::Bcd))
-        .field(11, variable(Track, Ebcdic, 2, 37, LengthCoding::Ascii))
-        .field(12, fixed(AlphaSpecial, Ascii, 3))
-        .field(13, fixed(NumericSpecial, Ebcdic, 3))
-        .field(64, variable(Binary, Hex, 3, 999, LengthCoding::Bcd))
-        .field(66, variable(Track, BcdRight, 2, 37, LengthCoding::Bcd))
-        .field(128, fixed(Numeric, BcdRight, 3))
-        .field(130, fixed(Numeric, BcdLeft, 3))
-        .field(192, variable(AlphaNumeric, Ascii, 3, 999, LengthCoding::Ascii))
-        .build()
-        .unwrap()
 }
 
 #[test]
@@ -580,95 +519,4 @@ fn a_message_type_says_its_version_class_function_and_origin() {
         assert_eq!(mti.answer(), answer.and_then(Mti::from_number), "{mti}");
     }
     assert_eq!((Mti::from_number(10_000), Mti::parse(*b"02x0")), (None, None));
-}
-
-fn built_in() -> impl Strategy<Value = Dialect> {
-    (0..6_usize)
-        .prop_map(|index| BuiltIn::ALL.get(index).map_or_else(odd, |built_in| built_in.dialect().unwrap()))
-}
-
-/// A value that the field may have, from random bytes.
-fn value(spec: &FieldSpec, random: &[u8]) -> Vec<u8> {
-    let length = match spec.length {
-        Length::Fixed(length) => usize::from(length),
-        Length::Variable { max, .. } => usize::from(random[0]) * 7 % (usize::from(max) + 1),
-    };
-    let alphabet: &[u8] = match spec.kind {
-        Kind::Numeric => b"0123456789",
-        Kind::Track => b"0123456789=",
-        Kind::Alphabetic => b"AZaz ",
-        Kind::AlphaNumeric => b"AZaz 09",
-        Kind::AlphaSpecial => b"AZaz -~",
-        Kind::NumericSpecial => b"09 -~",
-        Kind::AlphaNumericSpecial => b"AZaz 09-~^=",
-        Kind::SignedAmount => b"0123456789",
-        Kind::Binary => return (0..length).map(|at| random[at % random.len()]).collect(),
-    };
-    let pick = |at: usize| alphabet[usize::from(random[at % random.len()]) % alphabet.len()];
-    let mut value: Vec<u8> = (0..length).map(pick).collect();
-    if spec.kind == Kind::SignedAmount {
-        value[0] = if random[0] & 1 == 0 { b'C' } else { b'D' };
-    }
-    value
-}
-
-proptest! {
-    #[test]
-    fn what_is_encoded_is_decoded_to_the_same_values(
-        dialect in built_in(),
-        numbers in proptest::collection::btree_set(2_u8..=192, 0..30),
-        random in proptest::collection::vec(any::<u8>(), 16..64),
-        number in 0_u16..10_000,
-    ) {
-        let defined: Vec<u8> = numbers.into_iter().filter(|number| dialect.spec(*number).is_some()).collect();
-        let values: Vec<(u8, Vec<u8>)> = defined
-            .iter()
-            .map(|number| (*number, value(dialect.spec(*number).unwrap(), &random[usize::from(*number) % 8..])))
-            .collect();
-        let fields: Vec<(u8, Value<'_>)> = values.iter().map(|(number, value)| (*number, value.as_slice().into())).collect();
-        let mut out = Vec::new();
-        dialect.encode(mti(number), &fields, &mut out).unwrap();
-        let mut places = Places::new();
-        let message = dialect.decode(&out, &mut places).unwrap();
-        prop_assert_eq!(message.mti(), mti(number));
-        let found: Vec<(u8, Vec<u8>)> = message
-            .fields()
-            .map(|field| {
-                let mut value = Vec::new();
-                field.append_to(&mut value);
-                (field.number(), value)
-            })
-            .collect();
-        prop_assert_eq!(found, values);
-    }
-
-    #[test]
-    fn whatever_is_decoded_has_one_form(
-        dialect in built_in(),
-        row in 0..143_usize,
-        changes in proptest::collection::vec((any::<u16>(), any::<u8>()), 0..4),
-    ) {
-        let file = file();
-        let mut input = bytes(&rows(&file)[row]);
-        for (at, byte) in changes {
-            let length = input.len().max(1);
-            if let Some(place) = input.get_mut(usize::from(at) % length) {
-                *place = byte;
-            }
-        }
-        let mut places = Places::new();
-        match dialect.decode(&input, &mut places) {
-            Ok(message) => {
-                prop_assert_eq!(&encoded(&dialect, &message), &input);
-                for field in message.fields() {
-                    prop_assert_eq!(message.masked(field.number()).map(|text| text.len()), Some(field.text().len()));
-                }
-            }
-            Err(error) => {
-                let told = format!("{error} {error:?}");
-                let digits = told.split(|character: char| !character.is_ascii_digit());
-                prop_assert!(digits.map(str::len).max() < Some(6), "{}", told);
-            }
-        }
-    }
 }

@@ -104,6 +104,10 @@ fn every_refusal_of_the_vectors_is_one() {
     assert_eq!(error, TlvError { fault: TlvFault::Length, offset: 1 });
 }
 
+/// What the standard gives for the row dol-c-2, which asks for two bytes of 9F35. Terminal Type is n 2 (EMV Book 3 Annex A), so the one byte
+/// that there is goes to the right (§5.4); the row, which was computed, has it on the left, as if it were binary.
+const DOL_C_2: &str = "00436732938032AA9CC794FA1B5ED8CB0000E11977";
+
 #[test]
 fn every_list_of_the_vectors_is_read_and_filled() {
     let lists = vectors("dol");
@@ -124,7 +128,8 @@ fn every_list_of_the_vectors_is_read_and_filled() {
             .collect();
         let value = |tag| values.iter().find(|row| row.0 == tag).map(|row| row.1.as_slice());
         let filled = Dol::parse(&hex(row, "dol")).unwrap().fill(Kernel::Contact, value);
-        assert_eq!(hex_upper(&filled), row["data"].as_str().unwrap(), "{}", row["id"]);
+        let expect = if row["id"] == "dol-c-2" { DOL_C_2 } else { row["data"].as_str().unwrap() };
+        assert_eq!(hex_upper(&filled), expect, "{}", row["id"]);
     }
     assert_eq!((lists.len(), fills.len()), (1, 6));
 }
@@ -290,7 +295,7 @@ fn unknown_tags_are_kept_skipped_refused_or_carried() {
     assert_eq!(refused, UnknownError::Tag(tag("DF01")));
     assert_eq!(CoreRefusal::from(refused), CoreRefusal::TagUnknown);
     assert_eq!(refused.to_string(), "tag DF01 is not known");
-    assert_eq!(UnknownTags::Refuse.apply(&bytes[..10], &known).unwrap().emit(), bytes[..10]);
+    assert_eq!(UnknownTags::Refuse.apply(&bytes[..11], &known).unwrap().emit(), bytes[..11]);
     assert_eq!(apply(UnknownTags::Reemit).unwrap().passed().iter().filter(|passed| !passed.shown).count(), 3);
     let cut = UnknownTags::Keep.apply(&bytes[..9], &known).unwrap_err();
     assert_eq!(CoreRefusal::from(cut), CoreRefusal::Malformed);

@@ -5,13 +5,15 @@
 //! ```
 //! A word is as wide as the processor's registers are: 64, 128, 256 or 512 bits, chosen when it runs. Bit 1 of the standard, the most significant, is plane 0.
 //!
+//! What works on words is inlined as a whole into the one function that is compiled for the processor's registers; a closure handed to a function
+//! that is not would be compiled without them, and be ten times slower.
+//!
 //! **Invariant:** time and addresses depend on the number of lanes and on nothing in them.
 #![expect(
     clippy::indexing_slicing,
     reason = "the permutations of DES are tables of places in arrays of fixed length; the tests try every lane and every place"
 )]
 use super::sbox::{s1, s2, s3, s4, s5, s6, s7, s8};
-use core::array::from_fn;
 use core::ops::{BitAnd, BitOr, BitXor, Not};
 use pulp::Simd;
 use zeroize::Zeroize;
@@ -129,8 +131,12 @@ impl Planes {
 
     /// The word of each plane in part `part`.
     #[inline(always)]
-    pub fn load<S: Simd>(&self, simd: S, part: usize) -> [Word<S>; BITS] {
-        from_fn(|at| Word(simd, S::as_simd_u64s(&self.0[at].0).0[part]))
+    pub fn load<S: Simd>(&self, simd: S, part: usize) -> Block<S> {
+        let mut words = [Word::zero(simd); BITS];
+        for (word, plane) in words.iter_mut().zip(&self.0) {
+            word.1 = S::as_simd_u64s(&plane.0).0[part];
+        }
+        words
     }
 
     /// Puts back what [`Planes::load`] took.
@@ -281,51 +287,74 @@ pub enum Direction {
 /// Single DES (FIPS 46-3), each lane's block under the lane's own key.
 #[inline(always)]
 pub fn des<S: Simd>(direction: Direction, key: &Block<S>, block: &mut Block<S>) {
-    let (left, right) = INITIAL.split_at(32);
-    let half = |from: &[u8]| from_fn::<_, 32, _>(|at| block[usize::from(from[at])]);
-    let (mut left, mut right) = (half(left), half(right));
+    let simd = block[0].0;
+    let (mut left, mut right) = ([block[0]; 32], [block[0]; 32]);
+    for at in 0..32 {
+        left[at] = block[usize::from(INITIAL[at])];
+        right[at] = block[usize::from(INITIAL[at | 32])];
+    }
     for pair in 0..8_usize {
         let [even, odd] = [pair << 1, (pair << 1) | 1].map(|round| match direction {
             Direction::Encrypt => &ROUNDS[round & 15],
             Direction::Decrypt => &ROUNDS[!round & 15],
         });
-        round(key, even, &right, &mut left);
-        round(key, odd, &left, &mut right);
+        simd.vectorize(Round { key, picks: even, right: &right, left: &mut left });
+        simd.vectorize(Round { key, picks: odd, right: &left, left: &mut right });
     }
     // The halves are not swapped after the last round.
-    for (at, word) in right.into_iter().chain(left).enumerate() {
-        block[usize::from(INITIAL[at])] = word;
+    for at in 0..32 {
+        block[usize::from(INITIAL[at])] = right[at];
+        block[usize::from(INITIAL[at | 32])] = left[at];
     }
 }
 
 /// `left ^= f(right, key)`. `picks` are the key bits of this round.
-#[inline(always)]
-fn round<S: Simd>(key: &Block<S>, picks: &[u8; 48], right: &[Word<S>; 32], left: &mut [Word<S>; 32]) {
-    sbox::<0, S>(s1, key, picks, right, left);
-    sbox::<1, S>(s2, key, picks, right, left);
-    sbox::<2, S>(s3, key, picks, right, left);
-    sbox::<3, S>(s4, key, picks, right, left);
-    sbox::<4, S>(s5, key, picks, right, left);
-    sbox::<5, S>(s6, key, picks, right, left);
-    sbox::<6, S>(s7, key, picks, right, left);
-    sbox::<7, S>(s8, key, picks, right, left);
+///
+/// A function of its own, compiled for the same registers: without optimisation every gate takes room on the stack, and there are 400 in a round.
+struct Round<'a, S: Simd> {
+    key: &'a Block<S>,
+    picks: &'a [u8; 48],
+    right: &'a [Word<S>; 32],
+    left: &'a mut [Word<S>; 32],
 }
 
-/// One S-box of a round: four bits of the right half, their neighbours on both sides (table E), and six of the key.
+impl<S: Simd> pulp::WithSimd for Round<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<R: Simd>(self, _: R) {
+        let Self { key, picks, right, left } = self;
+        substitute::<0, S>(s1(inputs::<0, S>(key, picks, right)), left);
+        substitute::<1, S>(s2(inputs::<1, S>(key, picks, right)), left);
+        substitute::<2, S>(s3(inputs::<2, S>(key, picks, right)), left);
+        substitute::<3, S>(s4(inputs::<3, S>(key, picks, right)), left);
+        substitute::<4, S>(s5(inputs::<4, S>(key, picks, right)), left);
+        substitute::<5, S>(s6(inputs::<5, S>(key, picks, right)), left);
+        substitute::<6, S>(s7(inputs::<6, S>(key, picks, right)), left);
+        substitute::<7, S>(s8(inputs::<7, S>(key, picks, right)), left);
+    }
+}
+
+/// What an S-box is given: four bits of the right half with their neighbours on both sides (table E), and six of the key.
 #[inline(always)]
-fn sbox<const BOX: usize, S: Simd>(
-    circuit: impl Fn([Word<S>; 6]) -> [Word<S>; 4],
+fn inputs<const BOX: usize, S: Simd>(
     key: &Block<S>,
     picks: &[u8; 48],
     right: &[Word<S>; 32],
-    left: &mut [Word<S>; 32],
-) {
-    let inputs = from_fn(|at| {
-        let bit = (BOX << 2).wrapping_add(31).wrapping_add(at) & 31;
-        let pick = BOX.wrapping_mul(6).wrapping_add(at);
-        right[bit] ^ key[usize::from(picks[pick] & 63)]
-    });
-    for (at, output) in circuit(inputs).into_iter().enumerate() {
+) -> [Word<S>; 6] {
+    let (bit, pick) = ((BOX << 2).wrapping_add(31), BOX.wrapping_mul(6));
+    let mut inputs = [right[0]; 6];
+    for (at, input) in inputs.iter_mut().enumerate() {
+        let key = key[usize::from(picks[pick.wrapping_add(at)] & 63)];
+        *input = right[bit.wrapping_add(at) & 31] ^ key;
+    }
+    inputs
+}
+
+/// What an S-box gives goes to the left half by way of P.
+#[inline(always)]
+fn substitute<const BOX: usize, S: Simd>(outputs: [Word<S>; 4], left: &mut [Word<S>; 32]) {
+    for (at, output) in outputs.into_iter().enumerate() {
         let target = usize::from(TARGET[(BOX << 2) | at]);
         left[target] = left[target] ^ output;
     }

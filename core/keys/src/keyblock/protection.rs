@@ -73,7 +73,7 @@ fn derived_bytes<C: BlockCipher<N>, const N: usize>(
         KeyAlgorithm::Aes256 => (4, [0x01, 0x00]),
         _ => return Err(CryptoError),
     };
-    let mut bytes = Zeroizing::new(Vec::with_capacity(algorithm.key_len().saturating_add(N)));
+    let mut bytes = Zeroizing::new(Vec::with_capacity(N.saturating_mul(4)));
     for counter in 1..=4_u8 {
         let input = [[counter, 0, usage, 0], [0, code, bits[0], bits[1]]];
         bytes.extend_from_slice(cmac(cipher, &[input.as_flattened()]).reveal());

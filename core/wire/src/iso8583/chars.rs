@@ -263,15 +263,22 @@ pub(super) fn hex_64(digits: &[u8; 16]) -> Option<u64> {
     }
 }
 
+/// Eight upper-case hexadecimal digits of the lower 32 bits.
+#[inline]
+fn hex_of_32(word: u64) -> u64 {
+    let fours = (word | word << 16) & 0x0000_FFFF_0000_FFFF;
+    let pairs = (fours | fours << 8) & 0x00FF_00FF_00FF_00FF;
+    let nibbles = (pairs | pairs << 4) & LOW;
+    // 1 where the half-byte is above 9: A follows 9 by 8.
+    let letter = (nibbles.wrapping_add(SIXES) & CARRY) >> 4;
+    nibbles.wrapping_add(ONES.wrapping_mul(0x30)).wrapping_add(letter.wrapping_mul(7))
+}
+
 /// Sixteen upper-case hexadecimal digits.
 #[inline]
 pub(super) fn hex_of_64(word: u64) -> [u8; 16] {
-    let mut digits = [0; 16];
-    for (digit, shift) in digits.iter_mut().zip((0..16_u32).rev()) {
-        let nibble = word >> shift.wrapping_mul(4) & 0x0F;
-        *digit = hex_digit(u8::try_from(nibble).unwrap_or(0));
-    }
-    digits
+    let digits = u128::from(hex_of_32(word >> 32)) << 64 | u128::from(hex_of_32(word & 0xFFFF_FFFF));
+    digits.to_be_bytes()
 }
 
 /// Code page 037 to ASCII; 0 where the character is not one of 20 to 7E.

@@ -8,7 +8,7 @@
 //! left over.
 use super::bitmap::{Bitmap, FURTHER, Numbers};
 use super::chars::{Check, ascii_of_037, hex_64};
-use super::dialect::{BitmapCoding, Coding, Dialect, LengthCoding, Prefix, Row};
+use super::dialect::{BitmapCoding, Coding, Dialect, LengthCoding, Pack, Prefix, Row};
 use super::field::Field;
 use super::{Iso8583Error, MESSAGE_BYTES_MAX, Mti};
 
@@ -116,7 +116,7 @@ impl<'m> Message<'m> {
     fn placed(&self, number: u8) -> Field<'m> {
         let (row, place) = (*self.dialect.row(number), self.places.of(number));
         let data = self.bytes.get(usize::from(place.at)..).unwrap_or_default();
-        let data = data.get(..row.bytes(usize::from(place.units))).unwrap_or_default();
+        let data = data.get(..row.bytes(place.units)).unwrap_or_default();
         Field { number, row, units: place.units, data }
     }
 
@@ -218,13 +218,18 @@ impl Dialect {
                 // At most 63 is added to at most 129.
                 let number = first.wrapping_add(index.to_le_bytes()[0]);
                 let row = self.row(number);
-                let (data, units) = length(bytes, at, number, row)?;
+                let (data, units) = match row.prefix {
+                    Prefix::Fixed => (at, row.max),
+                    _ => length(bytes, at, number, row)?,
+                };
                 if row.check != stretch.check || !row.joins {
                     stretch.holds(bytes, at, number)?;
                     stretch = Stretch { check: row.check, from: if row.joins { at } else { data } };
                 }
-                at = data.wrapping_add(row.bytes(usize::from(units)));
-                if !row.fits_alone(units, bytes, data, at) {
+                at = data.wrapping_add(row.bytes(units));
+                if at > bytes.len()
+                    || row.pack != Pack::One && !row.padded(units, bytes.get(data..at).unwrap_or_default())
+                {
                     return Err(Iso8583Error::Truncated { field: number, offset: 0 });
                 }
                 if let Some(place) = places.get_mut(usize::from(number)) {
@@ -255,7 +260,7 @@ impl Dialect {
     fn check_alone(&self, bytes: &[u8], at: usize, field: u8) -> Result<usize, Iso8583Error> {
         let row = self.defined(field)?;
         let (from, units) = length(bytes, at, field, row)?;
-        let until = from.saturating_add(row.bytes(usize::from(units)));
+        let until = from.saturating_add(row.bytes(units));
         let data = bytes.get(from..until).ok_or(truncated(bytes, field))?;
         if !row.check.holds(data) {
             return Err(Iso8583Error::Characters { field, offset: short(from) });
@@ -336,28 +341,16 @@ fn announcing(count: u8) -> u8 {
     }
 }
 
-impl Row {
-    /// Whether the data is there, and what one check for many fields does not see holds.
-    #[inline]
-    fn fits_alone(&self, units: u16, bytes: &[u8], from: usize, until: usize) -> bool {
-        use super::dialect::Pack;
-        match self.pack {
-            Pack::One | Pack::Two => until <= bytes.len(),
-            _ => bytes.get(from..until).is_some_and(|data| self.padded(units, data)),
-        }
-    }
-}
-
 /// Fields in a row that share a check.
-struct Stretch {
-    check: Check,
-    from: usize,
+pub(super) struct Stretch {
+    pub(super) check: Check,
+    pub(super) from: usize,
 }
 
 impl Stretch {
     /// Checked as far as `until`; the exact field is found by the walk that follows an error.
     #[inline]
-    fn holds(&self, bytes: &[u8], until: usize, field: u8) -> Result<(), Iso8583Error> {
+    pub(super) fn holds(&self, bytes: &[u8], until: usize, field: u8) -> Result<(), Iso8583Error> {
         let good = match self.check {
             Check::Free => true,
             check => bytes.get(self.from..until).is_some_and(|bytes| check.holds(bytes)),

@@ -3,6 +3,7 @@
 //! **Invariant:** what is encoded decodes; after an error the buffer is as it was.
 use super::bitmap::Bitmap;
 use super::chars::{Check, hex_digit, hex_of_64, of_ascii_037, packed_nibble};
+use super::decode::Stretch;
 use super::dialect::{BitmapCoding, Coding, Dialect, LengthCoding, Pack, Prefix, Row};
 use super::{Field, Iso8583Error, MESSAGE_BYTES_MAX, Message, Mti};
 use alloc::vec::Vec;
@@ -94,10 +95,53 @@ impl Dialect {
         }
         let begin = out.len();
         self.append_head(head, bitmap, out)?;
-        for (number, value) in fields {
-            self.append_field(*number, *value, out, begin)?;
+        let start = out.len();
+        match self.append_all(fields, out, begin) {
+            Err(Iso8583Error::Characters { .. }) => {
+                // The stretch says no field: each is checked by itself.
+                out.truncate(start);
+                fields.iter().try_for_each(|(number, value)| self.append_field(*number, *value, out, begin))
+            }
+            done => done,
         }
-        Ok(())
+    }
+
+    /// Values that are sent as they are go into the buffer first and are checked there, as a decoder does it: a check for each stretch.
+    #[inline]
+    fn append_all(
+        &self,
+        fields: &[(u8, Value<'_>)],
+        out: &mut Vec<u8>,
+        begin: usize,
+    ) -> Result<(), Iso8583Error> {
+        let mut stretch = Stretch { check: Check::Free, from: out.len() };
+        for (number, value) in fields {
+            let row = self.row(*number);
+            let Value::Plain(plain) = value else {
+                stretch.holds(out, out.len(), *number)?;
+                self.append_field(*number, *value, out, begin)?;
+                stretch = Stretch { check: Check::Free, from: out.len() };
+                continue;
+            };
+            let wrong = Iso8583Error::Length { field: *number, offset: offset(out, begin)? };
+            let units = row.units(plain.len()).ok_or(wrong)?;
+            let as_it_is = matches!(row.coding, Coding::Ascii | Coding::Raw);
+            let check = if as_it_is { row.check } else { Check::Free };
+            let at = out.len();
+            if check != stretch.check || !row.joins {
+                stretch.holds(out, at, *number)?;
+                let from = if row.joins { at } else { at.saturating_add(row.prefix_bytes()) };
+                stretch = Stretch { check, from };
+            }
+            row.append_prefix(units, out);
+            if as_it_is {
+                out.extend_from_slice(plain);
+            } else {
+                let wrong = Iso8583Error::Characters { field: *number, offset: 0 };
+                row.append_plain(plain, out).ok_or(wrong)?;
+            }
+        }
+        stretch.holds(out, out.len(), 0)
     }
 
     #[inline]
@@ -130,8 +174,7 @@ impl Dialect {
         begin: usize,
     ) -> Result<(), Iso8583Error> {
         let row = self.defined(number)?;
-        let offset = out.len().saturating_sub(begin);
-        let offset = u16::try_from(offset).map_err(|_| Iso8583Error::TooLarge)?;
+        let offset = offset(out, begin)?;
         let wrong = Iso8583Error::Length { field: number, offset };
         match value {
             Value::Plain(value) => {
@@ -195,6 +238,11 @@ impl Message<'_> {
     }
 }
 
+#[inline]
+fn offset(out: &[u8], begin: usize) -> Result<u16, Iso8583Error> {
+    u16::try_from(out.len().saturating_sub(begin)).map_err(|_| Iso8583Error::TooLarge)
+}
+
 fn finish(out: &mut Vec<u8>, begin: usize, done: Result<(), Iso8583Error>) -> Result<(), Iso8583Error> {
     let too_large = out.len().saturating_sub(begin) > MESSAGE_BYTES_MAX;
     let done = if too_large { done.and(Err(Iso8583Error::TooLarge)) } else { done };
@@ -202,6 +250,21 @@ fn finish(out: &mut Vec<u8>, begin: usize, done: Result<(), Iso8583Error>) -> Re
         out.truncate(begin);
     }
     done
+}
+
+/// The tens of each number below 100.
+const TENS: [u8; 100] = tens();
+
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, with an index below 100")]
+const fn tens() -> [u8; 100] {
+    let mut table = [0; 100];
+    let (mut number, mut tens, mut ones) = (0_usize, 0_u8, 0_u8);
+    while number < 100 {
+        table[number] = tens;
+        number = number.saturating_add(1);
+        (tens, ones) = if ones == 9 { (tens.saturating_add(1), 0) } else { (tens, ones.saturating_add(1)) };
+    }
+    table
 }
 
 /// Two characters a byte; an odd one out is left out.
@@ -225,30 +288,35 @@ impl Row {
 
     #[inline]
     fn append_prefix(&self, units: u16, out: &mut Vec<u8>) {
+        // At most two digits where a prefix of two is.
+        let pair = || {
+            let tens = u16::from(TENS.get(usize::from(units)).copied().unwrap_or(0));
+            let ones = units.wrapping_sub(tens.wrapping_mul(10));
+            [tens.to_le_bytes()[0], ones.to_le_bytes()[0]]
+        };
+        match self.prefix {
+            Prefix::Undefined | Prefix::Fixed => {}
+            Prefix::Ascii2 => out.extend_from_slice(&pair().map(|digit| digit | 0x30)),
+            Prefix::Bcd2 => out.push(pair()[0] << 4 | pair()[1]),
+            _ => self.append_long_prefix(units, out),
+        }
+    }
+
+    fn append_long_prefix(&self, units: u16, out: &mut Vec<u8>) {
         let digit = |divisor: u16| {
             let digit = units.checked_div(divisor).unwrap_or(0).checked_rem(10).unwrap_or(0);
             digit.to_le_bytes()[0]
         };
-        let [hundreds, tens, ones] = [digit(100), digit(10), digit(1)];
+        let all = [digit(1000), digit(100), digit(10), digit(1)];
+        let last = |count: usize| all.into_iter().skip(4_usize.saturating_sub(count));
+        let bytes = self.prefix.bytes();
         match self.prefix {
-            Prefix::Undefined | Prefix::Fixed => {}
-            Prefix::Ascii2 => out.extend_from_slice(&[tens | 0x30, ones | 0x30]),
-            Prefix::Ascii3 => out.extend_from_slice(&[hundreds | 0x30, tens | 0x30, ones | 0x30]),
-            Prefix::Bcd2 => out.push(tens << 4 | ones),
-            Prefix::Bcd3 => out.extend_from_slice(&[hundreds, tens << 4 | ones]),
-            Prefix::Any(digits, LengthCoding::Binary) => {
-                let bytes = units.to_be_bytes();
-                out.extend(bytes.into_iter().skip(usize::from(digits <= 2)));
+            Prefix::Any(_, LengthCoding::Binary) => {
+                out.extend(units.to_be_bytes().into_iter().skip(2_usize.saturating_sub(bytes)));
             }
-            Prefix::Any(digits, coding) => {
-                let all = [digit(1000), hundreds, tens, ones];
-                let last = |count: u8| all.iter().skip(4_usize.saturating_sub(usize::from(count)));
-                match coding {
-                    LengthCoding::Ebcdic => out.extend(last(digits).map(|digit| digit | 0xF0)),
-                    LengthCoding::Bcd => pack(last(digits.saturating_add(digits & 1)).copied(), out),
-                    _ => out.extend(last(digits).map(|digit| digit | 0x30)),
-                }
-            }
+            Prefix::Any(_, LengthCoding::Ebcdic) => out.extend(last(bytes).map(|digit| digit | 0xF0)),
+            Prefix::Bcd3 | Prefix::Any(_, LengthCoding::Bcd) => pack(last(bytes.saturating_mul(2)), out),
+            _ => out.extend(last(bytes).map(|digit| digit | 0x30)),
         }
     }
 

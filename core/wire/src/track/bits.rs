@@ -14,7 +14,7 @@
 //! characters, and that zeros follow. The refusal is that of the first that fails, in the reading that came furthest behind a
 //! start sentinel; without one, in the first that met a one bit.
 //!
-//! **Invariant:** one wrong bit is never read as another text, nor are two; a test tries all of both.
+//! **Invariant:** one wrong bit is never read as another text, nor are two; tests try every one and every pair on random tracks.
 use super::{Track, TrackData, TrackError};
 use alloc::{string::String, vec::Vec};
 use symbolon_types::Secret;

@@ -1,7 +1,7 @@
 //! Working keys of many transactions at once: eight derivations go side by side, and one that ends makes room for the next.
 //!
 //! **Invariant:** each answer is the one that [`transaction`](super::transaction) and [`working_key`](super::Transaction::working_key) give.
-use super::lanes::{self, Blocks, LANES, Word};
+use super::lanes::{self, Blocks, LANES, Scratch, Word};
 use super::{Derived, DukptError, Ksn, highest_one, is_aes, what, whose};
 use crate::usage::{self, Key, KeyAlgorithm};
 use alloc::vec::Vec;
@@ -78,6 +78,7 @@ struct Run<const K: usize, const B: usize> {
     working: What,
     keys: [Word; K],
     texts: [Blocks; B],
+    scratch: Scratch<B>,
     lanes: [Option<Lane>; LANES],
 }
 
@@ -103,6 +104,7 @@ impl<const K: usize, const B: usize> Run<K, B> {
             working: words(U::INDICATOR, algorithm),
             keys: [[0; LANES]; K],
             texts: [[[0; LANES]; 4]; B],
+            scratch: Scratch::new(),
             lanes: [None; LANES],
         }
     }
@@ -126,7 +128,7 @@ impl<const K: usize, const B: usize> Run<K, B> {
             if !busy {
                 return;
             }
-            lanes::encrypt(&mut self.keys, &mut self.texts);
+            lanes::encrypt(&mut self.keys, &mut self.texts, &mut self.scratch);
             for lane in 0..LANES {
                 if let Some(Lane { at, last: true, .. }) = self.lanes[lane] {
                     answer(at, self.give_out(lane));

@@ -209,8 +209,9 @@ impl Wide for Derive<'_> {
             let mut key = [self.left.load(simd, part), self.right.load(simd, part)];
             let mut register = self.registers.load(simd, part);
             let mut rest = [Word::zero(simd); 21];
-            let counter = register.iter_mut().rev().zip(rest.iter_mut().rev());
-            counter.for_each(|(bit, rest)| (*bit, *rest) = (*rest, *bit));
+            for (bit, rest) in register.iter_mut().rev().zip(rest.iter_mut().rev()) {
+                core::mem::swap(bit, rest);
+            }
             for _ in 0..self.steps.min(COUNTER_BITS) {
                 let active = take_top_one(simd, &mut rest, &mut register);
                 step(&mut key, &register, active);
@@ -246,9 +247,13 @@ fn step<S: Simd>(key: &mut [Block<S>; 2], register: &Block<S>, active: Word<S>) 
                 (*left, *right) = (!*left, !*right);
             }
         }
-        made.iter_mut().zip(register).zip(&right).for_each(|((made, bit), right)| *made = *bit ^ *right);
+        for ((made, bit), right) in made.iter_mut().zip(register).zip(&right) {
+            *made = *bit ^ *right;
+        }
         des(Direction::Encrypt, &left, made);
-        made.iter_mut().zip(right).for_each(|(made, right)| *made = *made ^ right);
+        for (made, right) in made.iter_mut().zip(right) {
+            *made = *made ^ right;
+        }
     }
     for (key, made) in key.as_flattened_mut().iter_mut().zip(made.as_flattened()) {
         *key = made.or_where(active, *key);
