@@ -6,6 +6,7 @@
 //! Each row is one line of [`ROWS`]; its two sides live in a file of their own. Diagnostics and progress go to standard error.
 //!
 //! **Invariant:** a row has figures only if both its sides gave the same result before and after they were measured.
+mod dukpt_aes;
 mod dukpt_tdes;
 mod emv;
 mod folder;
@@ -56,6 +57,12 @@ struct Row {
     limit_is: &'static str,
     sides: fn(&Path) -> Result<Sides, Trouble>,
 }
+
+/// The limit of the rows of AES DUKPT batches.
+const DUKPT_AES_LIMIT: &str = "one AES-128 key schedule and one block for each step of the same 256 keys (a step for each one in the counter, and one for the working \
+                               key), each step's key the block before it, eight keys side by side in the form that is fastest here without unsafe \
+                               (dukpt::aes::lanes), the derivation data put together before; ours is dukpt::aes::working_keys, 256 pairs of a \
+                               cached initial key and a KSN a call: the checks, the derivation data, keys by usage, and their wiping with it";
 
 /// What single derivations are held to.
 const DUKPT_TDES_LIMIT: &str = "the same steps bare: for each one in the counter two key schedules and two blocks of the crate `des`; ours is \
@@ -196,6 +203,48 @@ const ROWS: &[Row] = &[
                    debit's limit: it keeps no transfer, no order and no encoding; ours is execute_all, one transfer a chain, over MemoryRows \
                    (rows encoded and sorted); 1000 accounts, from an empty list of transfers to 20,000",
         sides: |_| journal::sides(),
+    },
+    Row {
+        name: "dukpt.aes.1",
+        unit: Unit::PerSecond("keys/s"),
+        clock: Clock::ThreadCpu,
+        single: false,
+        limit_is: DUKPT_AES_LIMIT,
+        sides: |_| dukpt_aes::batch(1),
+    },
+    Row {
+        name: "dukpt.aes.8",
+        unit: Unit::PerSecond("keys/s"),
+        clock: Clock::ThreadCpu,
+        single: false,
+        limit_is: DUKPT_AES_LIMIT,
+        sides: |_| dukpt_aes::batch(8),
+    },
+    Row {
+        name: "dukpt.aes.16",
+        unit: Unit::PerSecond("keys/s"),
+        clock: Clock::ThreadCpu,
+        single: false,
+        limit_is: DUKPT_AES_LIMIT,
+        sides: |_| dukpt_aes::batch(16),
+    },
+    Row {
+        name: "dukpt.aes.8@rustcrypto",
+        unit: Unit::PerSecond("keys/s"),
+        clock: Clock::ThreadCpu,
+        single: false,
+        limit_is: "the same 256 keys with the crate aes as one writes it: for each of the nine steps a new aes::Aes128, one block, the derivation data \
+                   put together before; ours as for dukpt.aes.8",
+        sides: |_| dukpt_aes::rustcrypto(8),
+    },
+    Row {
+        name: "dukpt.aes.8.single",
+        unit: Unit::PerSecond("keys/s"),
+        clock: Clock::ThreadCpu,
+        single: false,
+        limit_is: "the nine steps of each key, one after the other, with aes::Aes128Enc: schedule and one block, the derivation data put together before; ours \
+                   is dukpt::aes::transaction and its working_key, one key a call",
+        sides: |_| dukpt_aes::single(8),
     },
     Row {
         name: "dukpt.tdes.1",

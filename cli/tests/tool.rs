@@ -561,7 +561,7 @@ fn the_examples_of_the_help_run() {
     };
     let overview = help(&["--help"]);
     assert!(overview.starts_with("symbolon tool ") && examples(&overview) > 0);
-    for family in ["cose", "emv", "hpke", "keyblock", "otp", "pinblock", "track"] {
+    for family in ["cose", "emv", "hpke", "keyblock", "otp", "pinblock", "qr", "tlv", "track"] {
         assert!(overview.contains(&format!("  {family} ")), "{family}");
         let text = help(&[family, "--help"]);
         assert!(text.starts_with(&format!("symbolon tool {family} ")) && examples(&text) > 0, "{family}");

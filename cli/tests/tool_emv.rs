@@ -44,6 +44,8 @@ fn refused(words: &[&str], name: &str, field: &Value) {
     let (code, value, _) = said(words);
     assert_eq!((code, &value["refusal"]["name"]), (1, &json!(name)), "{words:?}: {value}");
     assert_eq!(&value["field"], field, "{words:?}: {value}");
+    let detail = value["refusal"]["detail"].as_str().unwrap();
+    assert!(field.as_str().is_none_or(|field| detail.starts_with(&format!("{field}: "))), "{value}");
 }
 
 fn text<'a>(row: &'a Value, field: &str) -> &'a str {

@@ -4,6 +4,8 @@
 //! bytes, what is refused changes nothing, the world's invariants stand. libFuzzer runs them with `--features libfuzzer`
 //! (`cargo xtask soak`); [`smoke`] runs them on any compiler over their seeds and changed copies of these.
 mod decoders;
+mod dukpt;
+mod iso8583;
 mod keyblock;
 mod proofs;
 mod seeds;
@@ -48,6 +50,10 @@ pub const TARGETS: &[Target] = &[
     Target { name: "dol", run: tlv::dol, smoke_runs: CHEAP },
     Target { name: "qr-mpm", run: tlv::qr_mpm, smoke_runs: CHEAP },
     Target { name: "qr-cpm", run: tlv::qr_cpm, smoke_runs: CHEAP },
+    Target { name: "dukpt-aes-ksn", run: dukpt::aes_ksn, smoke_runs: CHEAP },
+    Target { name: "dukpt-aes-terminal", run: dukpt::aes_terminal, smoke_runs: CHEAP },
+    Target { name: "iso8583-decode", run: iso8583::decode, smoke_runs: 2_000 },
+    Target { name: "iso8583-dialect", run: iso8583::dialect, smoke_runs: CHEAP },
     Target { name: "commands", run: decoders::commands, smoke_runs: CHEAP },
     Target { name: "log", run: decoders::log, smoke_runs: 1_000 },
     Target { name: "world", run: world::world, smoke_runs: 3 },

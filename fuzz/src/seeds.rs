@@ -1,4 +1,5 @@
 //! Seeds: published vectors, the golden log, and small inputs by hand.
+use crate::dukpt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use symbolon_log::memory::MemoryDisk;
@@ -115,6 +116,10 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "dol" => vectors("emv_tlv.json", &["hex", "dol", "cvm_list"]),
         "qr-mpm" => texts("emv_tlv.json", &["text", "mpm"]),
         "qr-cpm" => [texts("emv_tlv.json", &["qr"]), vectors("emv_tlv.json", &["tlv"])].concat(),
+        "dukpt-aes-ksn" => dukpt::aes_ksn_seeds(),
+        "dukpt-aes-terminal" => dukpt::aes_terminal_seeds(),
+        "iso8583-decode" => vectors("iso8583.json", &["hex"]),
+        "iso8583-dialect" => crate::iso8583::dialect_seeds(),
         "commands" => golden().unwrap_or_default(),
         "log" => vec![vec![0, 16, 0, 1, 2, 3], vec![1, 0, 0, 255], vec![2, 16, 8, 7, 7, 7, 7]],
         "world" => (0..4_u8)

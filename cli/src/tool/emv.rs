@@ -71,13 +71,17 @@ pub fn run(verb: &str, flags: Flags) -> Outcome {
     }
 }
 
-/// A refusal, with the name of the field where there is one.
+/// A refusal, with the name of the field where there is one, in the detail too.
 fn refused(error: EmvError) -> Failure {
+    let refused = CoreRefusal::from(error).refused();
     let more = match error {
-        EmvError::Field(name) => json!({ "field": name }),
+        EmvError::Field(name) => json!({
+            "field": name,
+            "refusal": { "code": refused.code, "name": refused.name, "detail": error.to_string() },
+        }),
         _ => json!({}),
     };
-    Failure::Refused { refused: CoreRefusal::from(error).refused(), more }
+    Failure::Refused { refused, more }
 }
 
 fn field(name: &'static str) -> Failure {

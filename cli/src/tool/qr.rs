@@ -22,7 +22,7 @@ symbolon tool qr encode FILE.json [--svg F]
       --svg F  also draws the symbol into F
 What a specification asks for and codes in circulation lack is told as remarks; what cannot be computed with is refused.
 
-$ symbolon tool qr decode 0002010216400012345678901252045541530397854041.505802FI5908HOTEL 106008HELSINKI630450BB
+$ symbolon tool qr decode '0002010216400012345678901252045541530397854041.505802FI5908HOTEL 106008HELSINKI630450BB'
 00 Payload Format Indicator: 01
 02 Merchant Account Information (Visa): 4000123456789012
 52 Merchant Category Code: 5541

@@ -25,8 +25,8 @@ symbolon tool tlv cvm-list --hex HEX
 
 An object is a tag, a length and a value: 9F02 06 000000001000 is Amount, Authorised (Numeric), six bytes, 10.00.
 
-$ symbolon tool tlv decode --hex 770A820219809F36020001
-77 Response Message Template Format 2, 10 bytes
+$ symbolon tool tlv decode --hex 7709820219809F36020001
+77 Response Message Template Format 2, 9 bytes
   82 Application Interchange Profile (AIP), 2 bytes: 1980
   9F36 Application Transaction Counter (ATC), 2 bytes: 0001
 $ symbolon tool tlv dol --hex 9F02069A039C01

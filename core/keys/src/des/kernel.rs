@@ -359,3 +359,61 @@ fn substitute<const BOX: usize, S: Simd>(outputs: [Word<S>; 4], left: &mut [Word
         left[target] = left[target] ^ output;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cipher::{BlockCipher, Tdes};
+
+    /// A block in each lane, under a key of its own.
+    struct Single<'a>(&'a Planes, &'a mut Planes);
+
+    impl Wide for Single<'_> {
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) {
+            for part in 0..parts::<S>() {
+                let mut block = self.1.load(simd, part);
+                des(Direction::Encrypt, &self.0.load(simd, part), &mut block);
+                self.1.store(part, &block);
+            }
+        }
+    }
+
+    fn number(at: u64, salt: u64) -> u64 {
+        (at ^ salt).wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29)
+    }
+
+    fn blocks() -> Planes {
+        Planes::from_lanes((0..512).map(|at| number(at, 77)))
+    }
+
+    /// What a processor runs that has no wide registers, or narrower ones than this one.
+    #[test]
+    fn every_width_does_the_same() {
+        let keys = Planes::from_lanes((0..512).map(|at| number(at, 0)));
+        let mut widths = alloc::vec![blocks(), blocks()];
+        run(Single(&keys, &mut widths[0]));
+        Single(&keys, &mut widths[1]).run(pulp::Scalar::new());
+        #[cfg(target_arch = "x86_64")]
+        if let Some(simd) = pulp::x86::V3::try_new() {
+            let mut narrower = blocks();
+            Single(&keys, &mut narrower).run(simd);
+            widths.push(narrower);
+        }
+        for width in widths {
+            for (at, found) in (0..).zip(width.into_lanes().iter()) {
+                let mut block = number(at, 77).to_be_bytes();
+                Tdes::new(&number(at, 0).to_be_bytes()).unwrap().encrypt(&mut block);
+                assert_eq!(found.to_be_bytes(), block, "lane {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn planes_are_lanes_and_back() {
+        let lanes: alloc::vec::Vec<u64> = blocks().into_lanes().iter().collect();
+        assert!(lanes.iter().copied().eq((0..512).map(|at| number(at, 77))));
+        let few = Planes::from_lanes([7]).into_lanes();
+        assert!(few.iter().eq([7].into_iter().chain([0; 511])));
+    }
+}

@@ -16,7 +16,7 @@ use core::fmt;
 use symbolon_types::Secret;
 
 pub mod batch;
-mod lanes;
+pub mod lanes;
 pub mod terminal;
 
 pub use batch::working_keys;

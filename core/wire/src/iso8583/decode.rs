@@ -211,22 +211,26 @@ impl Dialect {
         places: &mut [Place; 256],
     ) -> Result<(), Iso8583Error> {
         let (mut stretch, mut at) = (Stretch { check: Check::Free, from: begin }, begin);
-        for (mut word, first) in bitmap.words.into_iter().zip([1_u8, 65, 129]) {
+        let mut first = 1_u8;
+        for mut word in bitmap.words {
             while word != 0 {
                 let index = word.leading_zeros();
                 word &= !FURTHER.wrapping_shr(index);
                 // At most 63 is added to at most 129.
                 let number = first.wrapping_add(index.to_le_bytes()[0]);
                 let row = self.row(number);
-                let (data, units) = match row.prefix {
-                    Prefix::Fixed => (at, row.max),
-                    _ => length(bytes, at, number, row)?,
+                let (data, units, until) = match row.prefix {
+                    Prefix::Fixed => (at, row.max, at.wrapping_add(usize::from(row.fixed_bytes))),
+                    _ => {
+                        let (data, units) = length(bytes, at, number, row)?;
+                        (data, units, data.wrapping_add(row.bytes(units)))
+                    }
                 };
                 if row.check != stretch.check || !row.joins {
                     stretch.holds(bytes, at, number)?;
                     stretch = Stretch { check: row.check, from: if row.joins { at } else { data } };
                 }
-                at = data.wrapping_add(row.bytes(units));
+                at = until;
                 if at > bytes.len()
                     || row.pack != Pack::One && !row.padded(units, bytes.get(data..at).unwrap_or_default())
                 {
@@ -236,6 +240,7 @@ impl Dialect {
                     *place = Place { at: short(data), units };
                 }
             }
+            first = first.wrapping_add(64);
         }
         if at != bytes.len() {
             return Err(Iso8583Error::Trailing { offset: short(at) });

@@ -187,6 +187,8 @@ pub(super) struct Row {
     /// The prefix satisfies the check too, and the check may go over several fields.
     pub(super) joins: bool,
     pub(super) max: u16,
+    /// The bytes of a field of fixed length.
+    pub(super) fixed_bytes: u16,
     /// Half-bytes a unit, and half-bytes more, so that half of them is the number of bytes.
     halves: u8,
     halves_more: u8,
@@ -201,13 +203,14 @@ impl Row {
         check: Check::Free,
         joins: false,
         max: 0,
+        fixed_bytes: 0,
         halves: 2,
         halves_more: 0,
         coding: Coding::Raw,
         kind: Kind::Binary,
     };
 
-    /// How many bytes `units` digits, characters or bytes are. Without a branch: every field of every message comes here.
+    /// How many bytes `units` digits, characters or bytes are.
     #[inline]
     pub(super) fn bytes(&self, units: u16) -> usize {
         usize::from(units).wrapping_mul(usize::from(self.halves)).wrapping_add(usize::from(self.halves_more))
@@ -251,7 +254,12 @@ impl FieldSpec {
             Pack::SignHalf => (1, 2),
         };
         let (coding, kind) = (self.coding, self.kind);
-        Ok(Row { prefix, pack, check, joins, max, halves, halves_more, coding, kind })
+        let row = Row { prefix, pack, check, joins, max, fixed_bytes: 0, halves, halves_more, coding, kind };
+        let fixed_bytes = match prefix {
+            Prefix::Fixed => u16::try_from(row.bytes(max)).map_err(|_| DialectError::Length(number))?,
+            _ => 0,
+        };
+        Ok(Row { fixed_bytes, ..row })
     }
 }
 

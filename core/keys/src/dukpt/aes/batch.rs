@@ -5,7 +5,6 @@ use super::lanes::{self, Blocks, LANES, Scratch, Word};
 use super::{Derived, DukptError, Ksn, highest_one, is_aes, what, whose};
 use crate::usage::{self, Key, KeyAlgorithm};
 use alloc::vec::Vec;
-use symbolon_types::Secret;
 use zeroize::Zeroize;
 
 /// One transaction: its terminal's initial key, and its key serial number.
@@ -31,16 +30,13 @@ pub fn working_keys<U: Derived>(
             *slot = key;
         }
     };
+    let (short, middle, long) = (KeyAlgorithm::Aes128, KeyAlgorithm::Aes192, KeyAlgorithm::Aes256);
     match algorithm.key_len() {
-        ..=16 => {
-            Run::<4, 1>::new::<U>(KeyAlgorithm::Aes128, algorithm).all(of(KeyAlgorithm::Aes128), &mut answer)
-        }
-        _ => {
-            Run::<4, 2>::new::<U>(KeyAlgorithm::Aes128, algorithm).all(of(KeyAlgorithm::Aes128), &mut answer)
-        }
+        ..=16 => Run::<4, 1>::all::<U>(short, algorithm, of(short), &mut answer),
+        _ => Run::<4, 2>::all::<U>(short, algorithm, of(short), &mut answer),
     }
-    Run::<6, 2>::new::<U>(KeyAlgorithm::Aes192, algorithm).all(of(KeyAlgorithm::Aes192), &mut answer);
-    Run::<8, 2>::new::<U>(KeyAlgorithm::Aes256, algorithm).all(of(KeyAlgorithm::Aes256), &mut answer);
+    Run::<6, 2>::all::<U>(middle, algorithm, of(middle), &mut answer);
+    Run::<8, 2>::all::<U>(long, algorithm, of(long), &mut answer);
     answers
 }
 
@@ -79,6 +75,8 @@ struct Run<const K: usize, const B: usize> {
     keys: [Word; K],
     texts: [Blocks; B],
     scratch: Scratch<B>,
+    /// The last key that was given out.
+    made: [u8; 32],
     lanes: [Option<Lane>; LANES],
 }
 
@@ -86,6 +84,7 @@ impl<const K: usize, const B: usize> Drop for Run<K, B> {
     fn drop(&mut self) {
         self.keys.zeroize();
         self.texts.zeroize();
+        self.made.zeroize();
     }
 }
 
@@ -105,40 +104,47 @@ impl<const K: usize, const B: usize> Run<K, B> {
             keys: [[0; LANES]; K],
             texts: [[[0; LANES]; 4]; B],
             scratch: Scratch::new(),
+            made: [0; 32],
             lanes: [None; LANES],
         }
     }
 
-    /// Runs until nothing waits and every lane is empty.
+    /// Runs from initial keys of `base` until nothing waits and every lane is empty.
     fn all<'a, U: Derived>(
-        mut self,
+        base: KeyAlgorithm,
+        algorithm: KeyAlgorithm,
         waiting: impl Iterator<Item = (usize, &'a Wanted<'a>)>,
         answer: &mut impl FnMut(usize, Result<Key<U>, DukptError>),
     ) {
-        let mut waiting = waiting.fuse();
-        loop {
-            let mut busy = false;
+        let mut waiting = waiting.fuse().peekable();
+        if waiting.peek().is_none() {
+            return;
+        }
+        let mut run = Self::new::<U>(base, algorithm);
+        while run.fill(&mut waiting) {
+            lanes::encrypt(&mut run.keys, &mut run.texts, &mut run.scratch);
             for lane in 0..LANES {
-                if self.lanes[lane].is_none() {
-                    self.lanes[lane] = waiting.next().map(|(at, one)| self.take_in(lane, at, one));
-                }
-                busy |= self.lanes[lane].is_some();
-                self.write(lane);
-            }
-            if !busy {
-                return;
-            }
-            lanes::encrypt(&mut self.keys, &mut self.texts, &mut self.scratch);
-            for lane in 0..LANES {
-                if let Some(Lane { at, last: true, .. }) = self.lanes[lane] {
-                    answer(at, self.give_out(lane));
-                    self.lanes[lane] = None;
+                if let Some(Lane { at, last: true, .. }) = run.lanes[lane] {
+                    answer(at, run.give_out(lane));
+                    run.lanes[lane] = None;
                 }
             }
             // What a lane without work keeps is overwritten when it takes some in.
-            let made = self.texts.as_flattened();
-            self.keys.copy_from_slice(&made[..K]);
+            run.keys.copy_from_slice(&run.texts.as_flattened()[..K]);
         }
+    }
+
+    /// Gives empty lanes what waits, and every lane its next step; whether any has one.
+    fn fill<'a>(&mut self, waiting: &mut impl Iterator<Item = (usize, &'a Wanted<'a>)>) -> bool {
+        let mut busy = false;
+        for lane in 0..LANES {
+            if self.lanes[lane].is_none() {
+                self.lanes[lane] = waiting.next().map(|(at, one)| self.take_in(lane, at, one));
+            }
+            busy |= self.lanes[lane].is_some();
+            self.write(lane);
+        }
+        busy
     }
 
     fn take_in(&mut self, lane: usize, at: usize, (initial, ksn): &Wanted<'_>) -> Lane {
@@ -162,13 +168,11 @@ impl<const K: usize, const B: usize> Run<K, B> {
         }
     }
 
-    fn give_out<U: Derived>(&self, lane: usize) -> Result<Key<U>, DukptError> {
-        let mut bytes = [0; 32];
-        for (chunk, word) in bytes.as_chunks_mut().0.iter_mut().zip(self.texts.as_flattened()) {
-            *chunk = word[lane].to_le_bytes();
+    fn give_out<U: Derived>(&mut self, lane: usize) -> Result<Key<U>, DukptError> {
+        for (bytes, word) in self.made.as_chunks_mut().0.iter_mut().zip(self.texts.as_flattened()) {
+            *bytes = word[lane].to_le_bytes();
         }
-        let bytes = Secret::new(bytes);
-        let key = bytes.reveal().get(..self.algorithm.key_len()).unwrap_or_default();
+        let key = self.made.get(..self.algorithm.key_len()).unwrap_or_default();
         Key::new(self.algorithm, key).map_err(|_| DukptError::Key)
     }
 }

@@ -35,8 +35,15 @@ pub struct Scratch<const B: usize> {
 
 impl<const B: usize> Scratch<B> {
     /// With nothing in it.
+    #[must_use]
     pub fn new() -> Self {
         Self { blocks: [ZERO; B], round_key: ZERO, boxes: ZERO }
+    }
+}
+
+impl<const B: usize> Default for Scratch<B> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -48,11 +55,7 @@ impl<const B: usize> Drop for Scratch<B> {
 }
 
 /// Enciphers `B` blocks of each lane under the lane's key of `K` words, 4, 6 or 8, in place. The keys are overwritten with the end of their schedule.
-#[expect(
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "words are below four; there are at most 14 rounds"
-)]
+#[expect(clippy::arithmetic_side_effects, reason = "there are at most 14 rounds")]
 pub fn encrypt<const K: usize, const B: usize>(
     keys: &mut [Word; K],
     texts: &mut [Blocks; B],
