@@ -44,6 +44,8 @@ pub struct Device {
     started_ms: u64,
     /// The medium fails instead of the supply: the machine lives on after a failed write.
     medium_fails: bool,
+    /// Its last answer said that a credential was compared and wrong.
+    pub found_wrong: bool,
     /// An old image, for who will put it back.
     pub photograph: Option<Image>,
 }
@@ -62,6 +64,7 @@ impl Device {
             machine: None,
             started_ms: 0,
             medium_fails: false,
+            found_wrong: false,
             photograph: None,
         };
         device.start(world);
@@ -99,6 +102,7 @@ impl Device {
             machine: None,
             started_ms: 0,
             medium_fails: false,
+            found_wrong: false,
             photograph: None,
         }
     }
@@ -175,6 +179,7 @@ impl Device {
         let env = self.env(world);
         let machine = self.machine.as_mut().ok_or(Trouble::Off)?;
         let reply = machine.handle(&env, request);
+        self.found_wrong = matches!(&reply, Reply::Refused(refused) if refused.attempts_left.is_some());
         if self.power.is_cut() {
             world.tally.fault(if self.medium_fails {
                 "authenticator-medium-fails"

@@ -586,7 +586,5 @@ fn watch_attempt(
     device: &Device,
     answer: &Result<Bytes, Trouble>,
 ) -> Result<(), Broken> {
-    let wrong =
-        matches!(answer, Err(Trouble::Refused(Refusal::Own(Own::CredentialWrong | Own::CredentialLocked))));
-    facts.attempted(world, device.id(), wrong, answer.is_ok())
+    facts.attempted(world, device.id(), device.found_wrong, answer.is_ok())
 }
