@@ -87,6 +87,7 @@ impl OfflinePayment {
                 }
             }
             "copy-phone" => self.copy_phone(world),
+            "steal-phone" => self.steal_phone(world),
             "double-spend" => self.double_spend(world),
             "collude" => self.collude(world),
             "garbage" => {
@@ -141,9 +142,23 @@ impl OfflinePayment {
     fn authorise_again(&mut self, world: &mut Common, at: usize, sealed: SealedCredential) {
         let phone = &mut self.phones[at];
         let token = super::token_hash(&sealed.token);
-        if let Ok(object) = phone.device.message(world, Request::Authorise(sealed)) {
+        let answer = phone.device.message(world, Request::Authorise(sealed));
+        phone.device.attempted(world, &mut self.facts, &answer);
+        if let Ok(object) = answer {
             let held = phone.device.emitted(world, &mut self.facts, token, &object);
             self.facts.watched(held);
+        }
+    }
+
+    /// A thief has a phone and types PINs, waiting as long as the authenticator asks; the next time the phone is given back.
+    fn steal_phone(&mut self, world: &mut Common) {
+        let Some(at) = self.some_phone(world) else { return };
+        let phone = &mut self.phones[at];
+        phone.stolen = !phone.stolen;
+        if phone.stolen {
+            world.tally.note(|| format!("phone {} is stolen", phone.node));
+            phone.start(world);
+            world.wait(9_000);
         }
     }
 

@@ -208,6 +208,12 @@ impl Device {
         }
     }
 
+    /// After an answer to a payment: whether a credential was compared, and how it came out.
+    pub fn attempted(&self, world: &mut Common, facts: &mut Facts, answer: &Result<Bytes, Trouble>) {
+        let held = facts.attempted(world, self.id(), self.found_wrong, answer.is_ok());
+        facts.watched(held);
+    }
+
     /// Asks for something to be done.
     pub fn done(&mut self, world: &mut Common, request: Request) -> Result<(), Trouble> {
         match self.ask(world, request)? {

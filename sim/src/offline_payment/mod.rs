@@ -144,7 +144,7 @@ impl OfflinePayment {
             _ => Mood::Right,
         };
         let (Some(phone), Some(shop)) = (self.phones.get_mut(at), self.shops.get(shop)) else { return };
-        phone.mood = mood;
+        phone.mood = if phone.stolen { Mood::WrongPin } else { mood };
         world.tally.note(|| format!("phone {} wants to pay {minor} at {}, {mood:?}", phone.node, shop.node));
         world.send(phone.node, shop.node, kind::WANT, 0, minor.to_be_bytes().to_vec());
     }
@@ -333,6 +333,7 @@ impl Part for OfflinePayment {
             ("put-back-authenticator", 4),
             ("put-back-phone", 2),
             ("copy-phone", 1),
+            ("steal-phone", 3),
             ("double-spend", 9),
             ("collude", 12),
             ("garbage", 2),

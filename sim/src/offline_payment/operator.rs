@@ -105,7 +105,7 @@ impl OfflinePayment {
         for at in 0..self.phones.len() {
             let phone = &mut self.phones[at];
             phone.calm(world);
-            phone.mood = Mood::Right;
+            (phone.mood, phone.stolen) = (Mood::Right, false);
             phone.forget_requests();
             if phone.revoked {
                 continue;

@@ -12,7 +12,6 @@ use super::facts::Facts;
 use super::kind;
 use crate::crypto::CRYPTO;
 use crate::network::{Node, PLATFORM};
-use crate::tally::Broken;
 use crate::world::Common;
 use std::collections::BTreeMap;
 use symbolon_keys::{Crypto, KemKey, VerifyingKey};
@@ -117,6 +116,8 @@ pub struct Phone {
     requests: u64,
     /// How the user behaves next.
     pub mood: Mood,
+    /// In the hands of somebody who does not know the PIN and guesses.
+    pub stolen: bool,
     /// What was sealed last, for who sends it again.
     pub sealed: Option<SealedCredential>,
     server: VerifyingKey,
@@ -146,6 +147,7 @@ impl Phone {
             server,
             uninvited: false,
             presented: 0,
+            stolen: false,
         };
         phone.start(world);
         phone.keep(world, |state| state.code = Some(code));
@@ -173,6 +175,7 @@ impl Phone {
             server: self.server,
             uninvited: false,
             presented: 0,
+            stolen: false,
         };
         copy.start(world);
         copy
@@ -442,8 +445,7 @@ impl Phone {
         let answer = sealed.and_then(|sealed| {
             self.sealed = Some(sealed.clone());
             let answer = self.device.message(world, Request::Authorise(sealed));
-            let held = watch_attempt(world, facts, &self.device, &answer);
-            facts.watched(held);
+            self.device.attempted(world, facts, &answer);
             answer
         });
         match answer {
@@ -577,14 +579,4 @@ impl Phone {
     pub fn take_code(&mut self, world: &mut Common, code: [u8; 16]) {
         self.uninvited = !self.keep(world, |state| state.code = Some(code));
     }
-}
-
-/// What an attempt at the credential led to.
-fn watch_attempt(
-    world: &mut Common,
-    facts: &mut Facts,
-    device: &Device,
-    answer: &Result<Bytes, Trouble>,
-) -> Result<(), Broken> {
-    facts.attempted(world, device.id(), device.found_wrong, answer.is_ok())
 }
