@@ -148,7 +148,17 @@ fn run_docs(workspace: &Workspace) -> Result<Done, String> {
 }
 
 fn clippy(workspace: &Workspace) -> Result<Done, String> {
-    let args = ["clippy", "--workspace", "--all-targets", "--all-features", "--profile", "ci", "--", "-D", "warnings"];
+    let args = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--all-features",
+        "--profile",
+        "ci",
+        "--",
+        "-D",
+        "warnings",
+    ];
     process::run(process::cargo(&workspace.root).args(args)).map(|()| Done::Held)
 }
 

@@ -7,6 +7,9 @@ use symbolon_wire::iso8583::{
     BitmapCoding, Coding, Dialect, DialectBuilder, FieldSpec, Kind, Length, LengthCoding, Mti, Places, Value,
 };
 
+/// The message type and the fields of a message.
+type Read = ([u8; 4], BTreeMap<u8, Vec<u8>>);
+
 /// One field as both have it: digits or printable characters, a length of 1 and more, and the digits of its prefix.
 #[derive(Clone, Copy, Debug)]
 struct Plain {
@@ -99,14 +102,14 @@ impl Case {
         out
     }
 
-    fn decoded(&self, bytes: &[u8]) -> Option<([u8; 4], BTreeMap<u8, Vec<u8>>)> {
+    fn decoded(&self, bytes: &[u8]) -> Option<Read> {
         let mut places = Places::new();
         let message = self.ours.decode(bytes, &mut places).ok()?;
         let fields = message.fields().map(|field| (field.number(), field.text().into_bytes()));
         Some((*message.mti().digits(), fields.collect()))
     }
 
-    fn decoded_by_the_peer(&self, bytes: &[u8]) -> Option<([u8; 4], BTreeMap<u8, Vec<u8>>)> {
+    fn decoded_by_the_peer(&self, bytes: &[u8]) -> Option<Read> {
         let message = Message::parse(&self.theirs, bytes).ok()?;
         let fields = message.fields().map(|(number, value)| (u8::try_from(number).unwrap(), value.to_vec()));
         Some((message.mti, fields.collect()))
