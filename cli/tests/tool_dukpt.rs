@@ -247,6 +247,60 @@ fn what_is_left_out_has_a_sensible_value() {
     );
 }
 
+/// What can be said wrongly says what can be said, and repeats nothing that was said.
+#[test]
+fn an_unknown_name_is_answered_with_the_known_ones() {
+    let base = "0123456789ABCDEFFEDCBA9876543210";
+    let aes = ["--scheme", "aes", "--bdk", BDK, "--ksn", KSN];
+    let tdes = ["--scheme", "tdes", "--bdk", base, "--ksn", "FFFF9876543210E00001"];
+    let names = |words: &[&str], flag: &str, known: &[&str]| {
+        let (code, value) = run(&[words, &[flag, "nonsense"]].concat());
+        let said = value["error"].as_str().unwrap();
+        assert_eq!(code, 2);
+        assert!(known.iter().all(|name| said.contains(name)), "{said}");
+        assert!(!said.contains("nonsense") && !said.contains(BDK) && !said.contains(base), "{said}");
+    };
+    names(&aes, "--usage", &["pin", "mac-gen", "mac-ver", "mac-both", "data-enc", "data-dec", "data-both"]);
+    names(&aes, "--usage", &["key-enc", "derivation", "transaction"]);
+    names(&aes, "--algorithm", &["tdes2", "tdes3", "aes128", "aes192", "aes256", "hmac128", "hmac256"]);
+    names(
+        &tdes,
+        "--usage",
+        &["pin", "mac-request", "mac-response", "data-request", "data-response", "derivation"],
+    );
+}
+
+/// A counter on each side of each limit; a serial number that is short, in small letters, or too short.
+#[test]
+fn serial_numbers_at_their_limits() {
+    let code = |scheme: &str, key: &str, ksn: &str| {
+        let (code, value) = run(&["--scheme", scheme, "--ik", key, "--ksn", ksn]);
+        (code, value["refusal"]["name"].as_str().unwrap_or_default().to_owned())
+    };
+    let invalid = (1, "KSN_INVALID".to_owned());
+    let key = "0123456789ABCDEFFEDCBA9876543210";
+    for (good, wrong) in [
+        ("00000001", "00000000"),
+        ("0000ffff", "0001ffff"),
+        ("FFFF0000", "FFFF0001"),
+        ("7FFF8000", "7FFF8001"),
+    ] {
+        assert_eq!(code("aes", key, &format!("1234567890123456{good}")).0, 0, "{good}");
+        assert_eq!(code("aes", key, &format!("1234567890123456{wrong}")), invalid, "{wrong}");
+    }
+    for (good, wrong) in [
+        ("FFFF9876543210E00001", "FFFF9876543210E00000"),
+        ("FFFF9876543210E003FF", "FFFF9876543210E007FF"),
+        ("FFFF9876543210FFF800", "FFFF9876543210FFF801"),
+        ("FFFF9876543210EFFC00", "FFFF9876543210FFFFFF"),
+        ("9876543210e00001", "76543210e00001"),
+        ("ff9876543210e00001", "ffffff9876543210e00001"),
+    ] {
+        assert_eq!(code("tdes", key, good).0, 0, "{good}");
+        assert_eq!(code("tdes", key, wrong), invalid, "{wrong}");
+    }
+}
+
 #[test]
 fn calls_that_are_refused_or_not_understood() {
     let with = |changed: &[(&str, &str)]| {

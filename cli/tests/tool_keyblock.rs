@@ -146,6 +146,16 @@ fn a_refusal_says_which_and_names_the_field() {
     assert_eq!(refused(&["unwrap", "--kbpk", &KBPK[..32], "--block", block]), ("BAD_SIG".into(), None));
 }
 
+/// A label is any printable text, and a space is one.
+#[test]
+fn an_optional_block_may_end_with_a_space() {
+    let (code, value, _) =
+        said(&["wrap", "--kbpk", ANY_KEY, "--header", "D0000P0AE00E0100LB07ab ", "--key", ANY_KEY]);
+    assert_eq!(code, 0, "{value}");
+    let (_, opened, _) = said(&["unwrap", "--kbpk", ANY_KEY, "--block", value["block"].as_str().unwrap()]);
+    assert_eq!(opened["optional"][0], json!(["LB", "ab "]));
+}
+
 #[test]
 fn nothing_is_repeated_of_what_was_given() {
     let secret = "5EC0DE5EC0DE5EC0DE5EC0DE5EC0DE77";

@@ -52,6 +52,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "qr-cpm", run: tlv::qr_cpm, smoke_runs: CHEAP },
     Target { name: "dukpt-aes-ksn", run: dukpt::aes_ksn, smoke_runs: CHEAP },
     Target { name: "dukpt-aes-terminal", run: dukpt::aes_terminal, smoke_runs: CHEAP },
+    Target { name: "dukpt-tdes-ksn", run: dukpt::tdes_ksn, smoke_runs: 1_000 },
+    Target { name: "dukpt-tdes-terminal", run: dukpt::tdes_terminal, smoke_runs: CHEAP },
     Target { name: "iso8583-decode", run: iso8583::decode, smoke_runs: 2_000 },
     Target { name: "iso8583-dialect", run: iso8583::dialect, smoke_runs: CHEAP },
     Target { name: "commands", run: decoders::commands, smoke_runs: CHEAP },

@@ -118,6 +118,8 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "qr-cpm" => [texts("emv_tlv.json", &["qr"]), vectors("emv_tlv.json", &["tlv"])].concat(),
         "dukpt-aes-ksn" => dukpt::aes_ksn_seeds(),
         "dukpt-aes-terminal" => dukpt::aes_terminal_seeds(),
+        "dukpt-tdes-ksn" => dukpt::tdes_ksn_seeds(),
+        "dukpt-tdes-terminal" => dukpt::tdes_terminal_seeds(),
         "iso8583-decode" => vectors("iso8583.json", &["hex"]),
         "iso8583-dialect" => crate::iso8583::dialect_seeds(),
         "commands" => golden().unwrap_or_default(),

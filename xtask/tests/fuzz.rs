@@ -36,6 +36,8 @@ smoke_tests! {
     pinblock_decode "pinblock-decode",
     dukpt_aes_ksn "dukpt-aes-ksn",
     dukpt_aes_terminal "dukpt-aes-terminal",
+    dukpt_tdes_ksn "dukpt-tdes-ksn",
+    dukpt_tdes_terminal "dukpt-tdes-terminal",
     iso8583_decode "iso8583-decode",
     iso8583_dialect "iso8583-dialect",
     commands "commands",

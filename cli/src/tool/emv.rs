@@ -145,7 +145,8 @@ fn card(flags: &mut Flags) -> Result<Card, Failure> {
     let pan = account(flags)?;
     let Some(psn) = flags.text("psn")? else { return Card::new(pan, 0).map_err(refused) };
     let digits = psn.reveal();
-    let psn = Some(digits).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+    let psn =
+        Some(digits).filter(|digits| digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit()));
     let psn = psn.and_then(|digits| digits.parse().ok()).ok_or_else(|| field("psn"))?;
     Card::new(pan, psn).map_err(refused)
 }

@@ -71,13 +71,13 @@ impl Flags {
 
     /// A text: as it stands, from `@FILE`, or from `-`. White space around it is not of it.
     pub fn text(&mut self, name: &str) -> Result<Option<Secret<String>>, Failure> {
-        let Some(value) = self.given(name) else { return Ok(None) };
-        let given = value.reveal().as_str();
-        let path = if given == "-" { Some("-") } else { given.strip_prefix('@') };
-        let Some(path) = path else { return Ok(Some(Secret::new(given.trim().to_owned()))) };
-        let bytes = Secret::new(args::file_of(name, path)?);
-        let text = std::str::from_utf8(bytes.reveal()).map_err(|_| wrong(name, "the file is not UTF-8"))?;
-        Ok(Some(Secret::new(text.trim().to_owned())))
+        let line = self.line(name)?;
+        Ok(line.map(|line| Secret::new(line.reveal().trim().to_owned())))
+    }
+
+    /// A text of which spaces are a part, also its last ones.
+    pub fn line(&mut self, name: &str) -> Result<Option<Secret<String>>, Failure> {
+        self.given(name).map(|given| line(name, given)).transpose()
     }
 
     /// A text that must be there.
@@ -107,8 +107,10 @@ impl Flags {
     /// A decimal number, if it is there.
     pub fn number<N: std::str::FromStr>(&mut self, name: &str) -> Result<Option<N>, Failure> {
         let Some(text) = self.text(name)? else { return Ok(None) };
-        let number = text.reveal().parse().map_err(|_| wrong(name, "not a number in range"))?;
-        Ok(Some(number))
+        // Rust takes a sign too.
+        let digits = text.reveal().bytes().all(|byte| byte.is_ascii_digit());
+        let number = text.reveal().parse().ok().filter(|_| digits);
+        number.map(Some).ok_or_else(|| wrong(name, "not a number in range"))
     }
 
     /// A decimal number that must be there.
@@ -133,6 +135,16 @@ impl Flags {
             None => Err(Failure::Misuse("a word too many; values follow a flag".into())),
         }
     }
+}
+
+/// The word as it stands, what is in its `@FILE`, or standard input for `-`; a file's last end of line is not of it.
+pub fn line(name: &str, word: Secret<String>) -> Result<Secret<String>, Failure> {
+    let given = word.reveal().as_str();
+    let path = if given == "-" { Some("-") } else { given.strip_prefix('@') };
+    let Some(path) = path else { return Ok(word) };
+    let bytes = Secret::new(args::file_of(name, path)?);
+    let text = std::str::from_utf8(bytes.reveal()).map_err(|_| wrong(name, "the file is not UTF-8"))?;
+    Ok(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
 #[cfg(test)]

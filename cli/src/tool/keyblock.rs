@@ -91,7 +91,8 @@ fn opened(mut flags: Flags) -> Outcome {
 
 fn made(mut flags: Flags) -> Outcome {
     let bytes = flags.required_bytes("kbpk")?;
-    let text = flags.required_text("header")?;
+    // An optional block may end with a space.
+    let text = flags.line("header")?.ok_or_else(|| wrong("header", "is missing"))?;
     let key = flags.required_bytes("key")?;
     let pad = flags.bytes("pad")?;
     let deprecated = if flags.switch("legacy") { Deprecated::Allow } else { Deprecated::Refuse };

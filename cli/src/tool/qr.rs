@@ -1,5 +1,5 @@
 //! `symbolon tool qr`: EMVCo QR codes, merchant- and consumer-presented, read and written in `core/wire`; the symbol itself as SVG.
-use super::flags::Flags;
+use super::flags::{Flags, line};
 use super::no_verb;
 use super::tlv::{Item, items, json_of, lines, refused_at, shapeless, written};
 use crate::report::{Failure, Outcome, Report};
@@ -37,9 +37,6 @@ $ symbolon tool qr decode '0002010216400012345678901252045541530397854041.505802
 const MERCHANT: &str = "merchant-presented";
 const CONSUMER: &str = "consumer-presented";
 
-/// How base64 of 85 05 begins.
-const CONSUMER_TEXT: &str = "hQV";
-
 /// Runs a verb.
 pub fn run(verb: &str, flags: Flags) -> Outcome {
     match verb {
@@ -60,18 +57,10 @@ fn consumer_refused(error: CpmError) -> Failure {
 fn decode(mut flags: Flags) -> Outcome {
     let word = flags.word().ok_or_else(|| Failure::Misuse("qr decode: which TEXT?".into()))?;
     flags.end()?;
-    let text = text_of(word)?;
-    if text.reveal().starts_with(CONSUMER_TEXT) { consumer(text.reveal()) } else { merchant(text.reveal()) }
-}
-
-/// A word, or what it names; a line's end is not of the text.
-fn text_of(word: String) -> Result<Secret<String>, Failure> {
-    let path = if word == "-" { Some("-") } else { word.strip_prefix('@') };
-    let Some(path) = path else { return Ok(Secret::new(word)) };
-    let bytes = crate::args::file_of("text", path)
-        .map_err(|_| Failure::Misuse("qr decode: the file cannot be read".into()))?;
-    let text = String::from_utf8(bytes).map_err(|_| CoreRefusal::Malformed.refused())?;
-    Ok(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+    let text = line("text", Secret::new(word))?;
+    // Merchants' codes begin with the digits of their first id; customers' are base64 of tag 85, which begins with a letter.
+    let digits = text.reveal().starts_with(|first: char| first.is_ascii_digit());
+    if digits { merchant(text.reveal()) } else { consumer(text.reveal()) }
 }
 
 fn merchant(text: &str) -> Outcome {

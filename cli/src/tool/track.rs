@@ -1,8 +1,7 @@
 //! `symbolon tool track`: magnetic tracks as text, bits and times between flux reversals, computed in `core/wire`.
-use super::flags::{Flags, wrong};
+use super::flags::{Flags, line, wrong};
 use super::no_verb;
 use super::tlv::refused_at;
-use crate::args;
 use crate::report::{Failure, Outcome, Report};
 use serde_json::{Map, Value, json};
 use symbolon_types::Secret;
@@ -53,24 +52,14 @@ fn track(flags: &mut Flags) -> Result<Track, Failure> {
     flags.choice("track", &TRACKS)?.ok_or_else(|| wrong("track", "is missing: 1, 2 or 3"))
 }
 
-/// The word, `@FILE` or `-`. The end of a line is not of it; a space is, since track 1 may end its name with one.
-fn given(word: String) -> Result<Secret<String>, Failure> {
-    let word = Secret::new(word);
-    let given = word.reveal().as_str();
-    let path = if given == "-" { Some("-") } else { given.strip_prefix('@') };
-    let Some(path) = path else { return Ok(word) };
-    let bytes = Secret::new(args::file_of("text", path)?);
-    let text = std::str::from_utf8(bytes.reveal()).map_err(|_| wrong("text", "the file is not UTF-8"))?;
-    Ok(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()))
-}
-
 fn encoded(mut flags: Flags) -> Outcome {
     let track = track(&mut flags)?;
     let leading = flags.number("leading")?.unwrap_or_else(|| leading_zeros(track));
     let trailing = flags.number("trailing")?.unwrap_or(TRAILING_ZEROS);
     let word = flags.word().ok_or_else(|| Failure::Misuse("track encode: the TEXT is missing".into()))?;
     flags.end()?;
-    let text = given(word)?;
+    // A space is of the text: track 1 may end its name with one.
+    let text = line("text", Secret::new(word))?;
     let data = TrackData::parse(track, text.reveal()).map_err(refused)?;
     let bits: String =
         encode(&data, leading, trailing).reveal().iter().map(|&bit| if bit { '1' } else { '0' }).collect();

@@ -77,17 +77,16 @@ impl Tdes {
     /// # Errors
     /// [`CryptoError`] unless the key has 8, 16 or 24 bytes.
     pub fn new(key: &[u8]) -> Result<Self, CryptoError> {
-        let part = |at: usize| {
-            let bytes = key.chunks_exact(8).nth(at).ok_or(CryptoError)?;
-            des::Des::new_from_slice(bytes).map_err(|_| CryptoError)
-        };
-        let (second, third) = match key.len() {
-            8 => (0, 0),
-            16 => (1, 0),
-            24 => (1, 2),
+        let schedule = |part: &[u8; 8]| des::Des::new(part.into());
+        let (first, second, third) = match key.as_chunks() {
+            ([first], []) => (schedule(first), None, None),
+            ([first, second], []) => (schedule(first), Some(schedule(second)), None),
+            ([first, second, third], []) => (schedule(first), Some(schedule(second)), Some(schedule(third))),
             _ => return Err(CryptoError),
         };
-        Ok(Self { first: part(0)?, second: part(second)?, third: part(third)? })
+        // A copy costs less than a schedule.
+        let again = |made: Option<des::Des>| made.unwrap_or_else(|| first.clone());
+        Ok(Self { second: again(second), third: again(third), first })
     }
 
     /// Single DES under its first key: the inner steps of the retail MAC.

@@ -1,7 +1,9 @@
 //! Derived unique key per transaction: a base key and a serial number give every transaction keys of its own (X9.24-1:2009, X9.24-3:2017).
 //!
 //! **Invariant:** a key of one usage is of one type; a counter that the standard never uses gives no key.
-use symbolon_types::CoreRefusal;
+use alloc::vec::Vec;
+use symbolon_types::{CoreRefusal, Secret};
+use symbolon_wire::parts::crc32;
 
 pub mod aes;
 pub mod tdes;
@@ -31,4 +33,24 @@ impl From<DukptError> for CoreRefusal {
             DukptError::State => Self::Damaged,
         }
     }
+}
+
+/// The value of the lowest bit that is set; zero of zero.
+fn lowest_one(counter: u32) -> u32 {
+    counter & counter.wrapping_neg()
+}
+
+/// Bytes of a checksum.
+const SUM_LEN: usize = 4;
+
+/// What a terminal stores, with its checksum behind it. There must be room for that: a copy left behind by a larger one would not be wiped.
+fn summed(mut bytes: Vec<u8>) -> Secret<Vec<u8>> {
+    bytes.extend(crc32(&bytes).to_be_bytes());
+    Secret::new(bytes)
+}
+
+/// What is in front of a right checksum.
+fn unsummed(bytes: &[u8]) -> Option<&[u8]> {
+    let (body, sum) = bytes.split_last_chunk::<SUM_LEN>()?;
+    (crc32(body) == u32::from_be_bytes(*sum)).then_some(body)
 }

@@ -5,7 +5,7 @@ use crate::CryptoError;
 use crate::cipher::{Aes, Tdes};
 use core::fmt;
 use core::marker::PhantomData;
-use symbolon_types::Secret;
+use zeroize::Zeroize;
 
 /// What a key may do. Implemented by types that have no values.
 pub trait Usage: Copy + 'static {
@@ -98,10 +98,13 @@ impl KeyAlgorithm {
 }
 
 /// A symmetric key of one usage.
+///
+/// Its bytes stand first and aligned, so that it is moved in whole registers: batches move many.
+#[repr(C, align(16))]
 pub struct Key<U: Usage> {
-    algorithm: KeyAlgorithm,
     /// The first [`KeyAlgorithm::key_len`] bytes are the key's, the others zero.
-    bytes: Secret<[u8; 32]>,
+    bytes: [u8; 32],
+    algorithm: KeyAlgorithm,
     usage: PhantomData<U>,
 }
 
@@ -116,7 +119,14 @@ impl<U: Usage> Key<U> {
         }
         let mut kept = [0; 32];
         kept.iter_mut().zip(bytes).for_each(|(slot, byte)| *slot = *byte);
-        Ok(Self { algorithm, bytes: Secret::new(kept), usage: PhantomData })
+        Ok(Self::of_first(algorithm, kept))
+    }
+
+    /// Of the first [`KeyAlgorithm::key_len`] of these bytes.
+    #[inline]
+    pub(crate) fn of_first(algorithm: KeyAlgorithm, mut bytes: [u8; 32]) -> Self {
+        bytes.get_mut(algorithm.key_len()..).unwrap_or_default().fill(0);
+        Self { bytes, algorithm, usage: PhantomData }
     }
 
     /// Its algorithm.
@@ -128,7 +138,7 @@ impl<U: Usage> Key<U> {
     /// Its bytes, for the one computation that needs them.
     #[must_use]
     pub fn reveal(&self) -> &[u8] {
-        self.bytes.reveal().get(..self.algorithm.key_len()).unwrap_or_default()
+        self.bytes.get(..self.algorithm.key_len()).unwrap_or_default()
     }
 
     /// The AES cipher under it.
@@ -154,9 +164,16 @@ impl<U: Usage> Key<U> {
     }
 }
 
+impl<U: Usage> Drop for Key<U> {
+    fn drop(&mut self) {
+        // Only what holds the key: wiping goes byte by byte, and batches drop many.
+        self.bytes.get_mut(..self.algorithm.key_len()).unwrap_or_default().zeroize();
+    }
+}
+
 impl<U: Usage> Clone for Key<U> {
     fn clone(&self) -> Self {
-        Self { algorithm: self.algorithm, bytes: self.bytes.clone(), usage: PhantomData }
+        Self { algorithm: self.algorithm, bytes: self.bytes, usage: PhantomData }
     }
 }
 

@@ -1,10 +1,8 @@
-//! AES DUKPT: every row of `dukpt_aes.json` and `dukpt_aes_long.json` by its id, the terminal beside the host over the whole range of the counter,
-//! and a store that loses power at every write.
+//! AES DUKPT: every row of `dukpt_aes.json` and `dukpt_aes_long.json` by its id, batches beside single keys; and the terminal.
 use serde_json::Value;
 use std::collections::BTreeMap;
 use symbolon_keys::cipher::{BlockCipher, cbc_encrypt, cmac, xor};
 use symbolon_keys::dukpt::DukptError;
-use symbolon_keys::dukpt::aes::terminal::RECORD_BYTES_MAX;
 use symbolon_keys::dukpt::aes::{
     COUNTER_LAST, COUNTER_UPDATE, COUNTERS, Derived, InitialKeyId, Ksn, Terminal, initial_key, transaction,
     update_key, working_keys,
@@ -12,6 +10,9 @@ use symbolon_keys::dukpt::aes::{
 use symbolon_keys::usage::{self, Key, KeyAlgorithm, Usage};
 use symbolon_keys::{Crypto, HashAlgorithm, RustCrypto};
 use symbolon_types::{hex_parse, hex_upper};
+
+#[path = "dukpt_aes/terminal.rs"]
+mod terminal;
 
 fn rows(file: &str) -> Vec<Value> {
     let path = format!("{}/../../vectors/{file}.json", env!("CARGO_MANIFEST_DIR"));
@@ -322,192 +323,6 @@ fn there_are_as_many_counters_as_the_standard_says() {
         }
     }
     assert_eq!(Ksn { id: ID, counter: COUNTER_LAST }.next(), None);
-}
-
-fn initial(length: usize) -> Key<usage::Initial> {
-    aes_key(&Chance(length.try_into().unwrap()).bytes(length))
-}
-
-/// A terminal before the transaction of `counter`, made from the host's side: its record is written by hand.
-fn terminal_at(initial: &Key<usage::Initial>, counter: u32) -> Terminal {
-    let mut record = vec![1, [2, 3, 4][initial.algorithm().key_len() / 8 - 2]];
-    record.extend(ID.0);
-    record.extend(counter.to_be_bytes());
-    record.extend(update_key(initial, ID, None).unwrap().reveal());
-    let lowest = counter & counter.wrapping_neg();
-    for bit in (0..32).rev().map(|place| 1_u32 << place) {
-        let above = counter & !(bit | (bit - 1));
-        let future = bit > lowest && counter & bit == 0 && above.count_ones() < 16;
-        if bit == lowest || future {
-            let ksn = Ksn { id: ID, counter: above | bit };
-            record.extend(transaction(initial, &ksn).unwrap().key().reveal());
-        }
-    }
-    Terminal::from_record(&record).unwrap()
-}
-
-/// The transaction's key is the host's, and the record after it holds that key nowhere, nor any of a counter before it.
-fn step(terminal: Terminal, initial: &Key<usage::Initial>) -> Terminal {
-    let counter = terminal.counter().unwrap();
-    let (after, made) = terminal.next().unwrap().stored(|_| Ok::<_, DukptError>(())).unwrap();
-    assert_eq!(made.ksn(), Ksn { id: ID, counter });
-    let host = transaction(initial, &made.ksn()).unwrap();
-    assert_eq!(made.key().reveal(), host.key().reveal(), "{counter:08X}");
-    assert_eq!(
-        made.working_key::<usage::Pin>(KeyAlgorithm::Aes128).unwrap().reveal(),
-        host.working_key::<usage::Pin>(KeyAlgorithm::Aes128).unwrap().reveal()
-    );
-    let record = after.record();
-    let length = initial.algorithm().key_len();
-    assert!(record.reveal().windows(length).all(|window| window != made.key().reveal()), "{counter:08X}");
-    assert!(record.reveal().windows(length).all(|window| window != initial.reveal()));
-    assert_eq!(after.counter(), made.ksn().next().map(|ksn| ksn.counter));
-    after
-}
-
-#[test]
-fn the_terminal_walks_with_the_host_from_the_first_counter() {
-    for length in [16, 24, 32] {
-        let initial = initial(length);
-        let mut terminal = Terminal::load(&initial, ID).unwrap();
-        assert_eq!(terminal.record().reveal().len(), 14 + 33 * length);
-        assert!(terminal.record().reveal().len() <= RECORD_BYTES_MAX);
-        assert_eq!(terminal.record().reveal(), terminal_at(&initial, 1).record().reveal());
-        for _ in 0..300 {
-            terminal = step(terminal, &initial);
-        }
-    }
-}
-
-/// The end and many other places: the terminal is put there, and walks on.
-#[test]
-fn the_terminal_walks_with_the_host_everywhere() {
-    let (initial, mut chance) = (initial(16), Chance(7));
-    let edges =
-        [0xFFFE, 0x1_FFFC, 0x7FFF_8000, 0x7FFF_0000, 0x8000_0000, 0xAAAA_5555, 0xFFFD_8000, 0xFFFE_0000];
-    let random: Vec<u32> = (0..150).map(|_| chance.counter(ID)).collect();
-    for counter in edges.into_iter().chain(random) {
-        let counter = Ksn { id: ID, counter: counter - 1 }.next().unwrap().counter;
-        let mut terminal = terminal_at(&initial, counter);
-        for _ in 0..20 {
-            let Some(counter) = terminal.counter() else { break };
-            terminal = step(terminal, &initial);
-            let at = terminal.counter();
-            assert!(at.is_none_or(|at| at > counter));
-        }
-        if let Some(at) = terminal.counter() {
-            let want = terminal_at(&initial, at);
-            assert_eq!(terminal.record().reveal(), want.record().reveal(), "registers before {at:08X}");
-        }
-    }
-}
-
-#[test]
-fn after_the_last_counter_there_is_only_the_update_key() {
-    let initial = initial(32);
-    let mut terminal = terminal_at(&initial, 0xFFFE_8000);
-    for want in [Some(COUNTER_LAST), None] {
-        terminal = step(terminal, &initial);
-        assert_eq!(terminal.counter(), want);
-    }
-    let record = terminal.record();
-    assert_eq!(record.reveal().len(), 14 + 32, "no register holds a key");
-    let terminal = Terminal::from_record(record.reveal()).unwrap();
-    assert_eq!(terminal.update_key().reveal(), update_key(&initial, ID, None).unwrap().reveal());
-    assert_eq!(terminal.next().err(), Some(DukptError::Exhausted));
-    // A new initial key, as it comes wrapped under the update key: the walk begins anew.
-    let (fresh, id) = (aes_key(&[0x5A; 32]), InitialKeyId([9; 8]));
-    let terminal = Terminal::load(&fresh, id).unwrap();
-    let (_, made) = terminal.next().unwrap().stored(|_| Ok::<_, ()>(())).unwrap();
-    assert_eq!(made.ksn(), Ksn { id, counter: 1 });
-    assert_eq!(made.key().reveal(), transaction(&fresh, &made.ksn()).unwrap().key().reveal());
-}
-
-#[test]
-fn a_record_has_one_form() {
-    let initial = initial(16);
-    for counter in [1, 2, 0xFFFF, 0x7FFF_8000, COUNTER_LAST] {
-        let record = terminal_at(&initial, counter).record();
-        let record = record.reveal();
-        for length in 0..record.len() {
-            assert_eq!(Terminal::from_record(&record[..length]).err(), Some(DukptError::State), "{length}");
-        }
-        let longer = [record.as_slice(), &[0]].concat();
-        assert_eq!(Terminal::from_record(&longer).err(), Some(DukptError::State));
-        for (at, value) in [(0, 2), (1, 0), (1, 1), (1, 5), (1, 3)] {
-            let mut changed = record.clone();
-            changed[at] = value;
-            assert_eq!(Terminal::from_record(&changed).err(), Some(DukptError::State));
-        }
-        let mut unusable = record.clone();
-        unusable[10..14].copy_from_slice(&0x0001_FFFF_u32.to_be_bytes());
-        assert_eq!(Terminal::from_record(&unusable).err(), Some(DukptError::State));
-    }
-}
-
-/// Two places, each a checksum and a record: the older one is written over, and what a power cut leaves of a write is a part of it.
-#[derive(Default)]
-struct Store {
-    places: [Vec<u8>; 2],
-}
-
-impl Store {
-    /// Writes all; or the first `bytes` of it, and then the power goes.
-    fn write(&mut self, record: &[u8], bytes: Option<usize>) -> Result<(), ()> {
-        let framed = [RustCrypto.sha256(&[record]).0.as_slice(), record].concat();
-        let older = self.newest().map_or(0, |(place, _)| 1 - place);
-        let place = &mut self.places[older];
-        let bytes = bytes.map_or(framed.len(), |bytes| bytes.min(framed.len()));
-        place.resize(framed.len(), 0xFF);
-        place[..bytes].copy_from_slice(&framed[..bytes]);
-        if bytes < framed.len() { Err(()) } else { Ok(()) }
-    }
-
-    /// The newest whole record, and its place.
-    fn newest(&self) -> Option<(usize, Terminal)> {
-        let good = self.places.iter().enumerate().filter_map(|(at, place)| {
-            let (hash, record) = place.split_at_checked(32)?;
-            let terminal = Terminal::from_record(record).ok()?;
-            (RustCrypto.sha256(&[record]).0.as_slice() == hash).then_some((at, terminal))
-        });
-        good.max_by_key(|(_, terminal)| terminal.counter().unwrap_or(u32::MAX))
-    }
-}
-
-#[test]
-fn no_transaction_key_comes_out_twice_when_the_power_goes_at_any_write() {
-    let initial = initial(16);
-    let length = Terminal::load(&initial, ID).unwrap().record().reveal().len() + 32;
-    let (mut cuts, mut skipped) = (0, 0);
-    for cut in (0..=length).step_by(7).chain([length]) {
-        let mut store = Store::default();
-        store.write(Terminal::load(&initial, ID).unwrap().record().reveal(), None).unwrap();
-        let mut used = Vec::new();
-        for round in 0..12 {
-            let (_, terminal) = store.newest().unwrap();
-            let pending = terminal.next().unwrap();
-            let ksn = pending.ksn();
-            let power_goes = round % 3 == 1;
-            let stored = pending.stored(|record| {
-                let written = store.write(record, power_goes.then_some(cut));
-                if power_goes { Err(()) } else { written }
-            });
-            match stored {
-                Ok((terminal, made)) => {
-                    assert_eq!(made.key().reveal(), transaction(&initial, &ksn).unwrap().key().reveal());
-                    assert_eq!(terminal.record().reveal(), store.newest().unwrap().1.record().reveal());
-                    used.push(ksn.counter);
-                }
-                Err(()) => {
-                    cuts += 1;
-                    skipped += u32::from(store.newest().unwrap().1.counter() != Some(ksn.counter));
-                }
-            }
-        }
-        assert!(used.windows(2).all(|pair| pair[0] < pair[1]), "cut after {cut} bytes: {used:?}");
-        assert_eq!(used.len(), 8);
-    }
-    assert!(cuts > 300 && skipped > 0 && skipped < cuts, "{cuts} {skipped}");
 }
 
 /// The search for key material in whatever is shown: each eight bytes of every key in hexadecimal, and as a list of numbers.

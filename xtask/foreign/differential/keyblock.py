@@ -1,6 +1,7 @@
-"""Key blocks beside psec: random keys and headers in versions A to D, made by one side and opened by the other, and changed blocks.
+"""Key blocks beside psec: random keys and headers in versions A to D, made by one side and opened by the other, and changed blocks;
+key pairs in every form that cryptography writes.
 
-psec==1.3.0, cryptography==50.0.2 (what psec enciphers with)
+psec==1.3.0, cryptography==50.0.2 (what psec enciphers with, and what makes key pairs)
 
     python keyblock.py SYMBOLON [SEED]
 
@@ -19,6 +20,8 @@ import warnings
 # The cipher is what both sides are asked for; its library says at every use that it is old.
 warnings.simplefilter("ignore")
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from psec import tr31
 
 CASES = 60
@@ -38,6 +41,23 @@ KEYS = [
 ]
 LABEL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 .,:;-_/+*'()[]{}<>=!?@#$%&|~^`\"\\"
 STRENGTH = {("T", 16): 80, ("T", 24): 112, ("A", 16): 128, ("A", 24): 192, ("A", 32): 256}
+
+
+def pairs():
+    """Key pairs in every form that `cryptography` writes: (algorithm, form, bits of strength, bytes); a public key has none to lose."""
+    encoding, private, public = serialization.Encoding, serialization.PrivateFormat, serialization.PublicFormat
+    clear = serialization.NoEncryption()
+    for algorithm, bits, key in [
+        ("R", 112, rsa.generate_private_key(65537, 2048)),
+        ("R", 192, rsa.generate_private_key(65537, 3328)),
+        ("E", 128, ec.generate_private_key(ec.SECP256R1())),
+        ("E", 192, ec.generate_private_key(ec.SECP384R1())),
+    ]:
+        for form in (private.TraditionalOpenSSL, private.PKCS8):
+            yield algorithm, form.name, bits, key.private_bytes(encoding.DER, form, clear)
+        yield algorithm, "SPKI", 0, key.public_key().public_bytes(encoding.DER, public.SubjectPublicKeyInfo)
+        if algorithm == "R":
+            yield algorithm, "PKCS1", 0, key.public_key().public_bytes(encoding.DER, public.PKCS1)
 
 
 def main() -> None:
@@ -127,6 +147,13 @@ def main() -> None:
             continue
         agree(case, code, 0)
         agree((case, value["block"]), shown(header, key), theirs(value["block"], kbpk))
+
+    for algorithm, form, bits, key in pairs():
+        mode = "V" if bits == 0 else "S"
+        for kbpk in (16, 24, 32):
+            code, value = tool("wrap", "--kbpk", "5A" * kbpk, "--header", f"D0000S0{algorithm}{mode}00E0000", "--key", key.hex())
+            name = value["refusal"]["name"] if code else "wrapped"
+            agree((algorithm, form, kbpk), name, "wrapped" if bits <= 8 * kbpk else "KEY_WEAK")
 
     print(f"keyblock: {cases} cases agree")
 

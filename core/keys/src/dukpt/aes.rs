@@ -8,7 +8,7 @@
 //! The host's side is here, one key at a time; [`batch`] does it for many at once, [`terminal`] is the other side.
 //!
 //! **Invariant:** a counter of zero, or of more than sixteen ones, gives no key; no key is stronger than the one it was derived from (§6.1).
-use super::DukptError;
+use super::{DukptError, lowest_one};
 use crate::usage::{self, Key, KeyAlgorithm, Usage};
 use aes::Block;
 use aes::cipher::{BlockCipherEncrypt, KeyInit};
@@ -90,11 +90,6 @@ impl Ksn {
     fn usable(&self) -> Result<(), DukptError> {
         if self.is_usable() { Ok(()) } else { Err(DukptError::Ksn) }
     }
-}
-
-/// The value of the lowest bit that is set; zero of zero.
-fn lowest_one(counter: u32) -> u32 {
-    counter & counter.wrapping_neg()
 }
 
 /// The value of the highest bit that is set; zero of zero.

@@ -6,7 +6,7 @@
 //! The host's side is here, one key at a time; [`batch`] does it for many at once, [`terminal`] is the other side.
 //!
 //! **Invariant:** a counter of zero, or of more than ten ones, gives no key (annex A.3): no terminal ever uses it.
-use super::DukptError;
+use super::{DukptError, lowest_one};
 use crate::cipher::{BlockCipher, Tdes, xor};
 use crate::usage::{self, Key, KeyAlgorithm, Usage};
 use aes::cipher::{BlockCipherEncrypt, KeyInit};
@@ -115,11 +115,6 @@ impl fmt::Debug for Ksn {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02X}"))?;
         f.write_str(")")
     }
-}
-
-/// The value of the lowest bit that is set; zero of zero.
-fn lowest_one(counter: u32) -> u32 {
-    counter & counter.wrapping_neg()
 }
 
 /// A working key: one that is used, and never derived from. Implemented by the usages of this scheme.

@@ -154,28 +154,39 @@ fn strength_bits(algorithm: char, key: &[u8]) -> Option<u16> {
     match algorithm {
         'T' | 'A' => None,
         // What is not understood is taken to be as strong as can be.
-        'R' | 'S' => Some(match second_element(0x02, key).map(|len| len.saturating_mul(8)) {
-            Some(0..=2048) => 112,
-            Some(2049..=3072) => 128,
-            Some(3073..=7680) => 192,
-            _ => 256,
-        }),
-        'E' => Some(match second_element(0x04, key) {
-            Some(0..=32) => 128,
-            Some(33..=48) => 192,
-            _ => 256,
-        }),
+        'R' | 'S' | 'E' => Some(asymmetric(algorithm, key).unwrap_or(256)),
         _ => Some(bits.min(256)),
     }
 }
 
-/// The length in bytes of the second element of a DER sequence, if it has this tag: the modulus in an RSAPrivateKey (RFC 8017 A.1.2), the private key in an
-/// ECPrivateKey (RFC 5915). A leading zero is not counted.
-fn second_element(tag: u8, der: &[u8]) -> Option<usize> {
+/// The strength of a key pair: RSAPublicKey and RSAPrivateKey (RFC 8017 A.1), ECPrivateKey (RFC 5915), and both kinds in a PrivateKeyInfo (RFC 5208) or
+/// a SubjectPublicKeyInfo (RFC 5280 §4.1). A public key needs no secrecy: 0.
+fn asymmetric(algorithm: char, der: &[u8]) -> Option<u16> {
     let (sequence, rest) = element(0x30, der)?;
-    let (_, after_version) = element(0x02, sequence)?;
-    let (content, _) = element(tag, after_version)?;
-    rest.is_empty().then(|| content.iter().skip_while(|byte| **byte == 0).count())
+    if !rest.is_empty() {
+        return None;
+    }
+    let Some((version, rest)) = element(0x02, sequence) else {
+        let (_, key) = element(0x30, sequence)?;
+        return element(0x03, key).map(|_| 0);
+    };
+    if let Some((_, key)) = element(0x30, rest) {
+        let (sequence, rest) = element(0x30, element(0x04, key)?.0)?;
+        return if rest.is_empty() { private(algorithm, element(0x02, sequence)?.1) } else { None };
+    }
+    // The first number of a public RSA key is the modulus, of a private key the version.
+    if algorithm != 'E' && version.len() > 1 { Some(0) } else { private(algorithm, rest) }
+}
+
+/// The strength of a private key, by what follows its version: the modulus, or the scalar. Leading zeros are not counted.
+fn private(algorithm: char, fields: &[u8]) -> Option<u16> {
+    let (tag, steps) = match algorithm {
+        'E' => (0x04, [(32, 128), (48, 192)].as_slice()),
+        _ => (0x02, [(256, 112), (384, 128), (960, 192)].as_slice()),
+    };
+    let (content, _) = element(tag, fields)?;
+    let len = content.iter().skip_while(|byte| **byte == 0).count();
+    Some(steps.iter().find(|step| len <= step.0).map_or(256, |step| step.1))
 }
 
 /// The content of a DER element and what follows it. Lengths of up to two bytes are read.
@@ -370,6 +381,24 @@ mod tests {
         assert_eq!(strength_bits('E', &ec(32)), Some(128));
         assert_eq!(strength_bits('E', &ec(48)), Some(192));
         assert_eq!(strength_bits('E', &[ec(32), [0].into()].concat()), Some(256));
+    }
+
+    /// A key of P-256 as OpenSSL writes it: in a PrivateKeyInfo it is as strong as alone, and its public half needs no secrecy.
+    #[test]
+    fn a_key_pair_is_weighed_in_each_of_its_forms() {
+        const PRIVATE: &str = "308187020100301306072A8648CE3D020106082A8648CE3D030107046D306B02010104205D13DB9E1816F2ACD04640CBE93EF1428F22DA5EB4CB9760165CD912555FD3C1\
+            A144034200047EDFEBE2901301AC7CCC736CD377498039F1BE0EEE26FCCD50BB7BD9700B15B6120D1A31F2546A0593E2EC4F2D01DBAB71F6CD3C2FA9952C907F86BD1DCEE761";
+        const PUBLIC: &str = "3059301306072A8648CE3D020106082A8648CE3D030107034200047EDFEBE2901301AC7CCC736CD377498039F1BE0EEE26FCCD50BB7BD9700B15B6120D1A31F2546A05\
+            93E2EC4F2D01DBAB71F6CD3C2FA9952C907F86BD1DCEE761";
+        let der = |hex: &str| symbolon_types::hex_parse(hex).unwrap();
+        assert_eq!(strength_bits('E', &der(PRIVATE)), Some(128));
+        assert_eq!(strength_bits('E', &der(PUBLIC)), Some(0));
+        for form in [PRIVATE, PUBLIC] {
+            let whole = der(form);
+            for len in 0..whole.len() {
+                assert_eq!(strength_bits('E', &whole[..len]), Some(256), "{len} bytes are no key");
+            }
+        }
     }
 
     #[test]

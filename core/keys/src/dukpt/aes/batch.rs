@@ -19,15 +19,17 @@ pub fn working_keys<U: Derived>(
     wanted: &[Wanted<'_>],
     algorithm: KeyAlgorithm,
 ) -> Vec<Result<Key<U>, DukptError>> {
-    let check = |one: &Wanted<'_>| checked(one, algorithm).and(Err(DukptError::Key));
-    let mut answers: Vec<Result<Key<U>, DukptError>> = wanted.iter().map(check).collect();
-    let of = |length: KeyAlgorithm| {
-        let fits = move |one: &Wanted<'_>| one.0.algorithm() == length && checked(one, algorithm).is_ok();
-        wanted.iter().enumerate().filter(move |(_, one)| fits(one))
-    };
+    // Until a run answers, whoever is in `fit` has no key; nobody is left so, for a key that fits has one of the three lengths.
+    let (mut fit, mut answers) = (Vec::with_capacity(wanted.len()), Vec::with_capacity(wanted.len()));
+    for (at, one) in wanted.iter().enumerate() {
+        let refused = checked(one, algorithm).err();
+        fit.extend(refused.is_none().then_some((at, one)));
+        answers.push(Err(refused.unwrap_or(DukptError::Key)));
+    }
+    let of = |length: KeyAlgorithm| fit.iter().copied().filter(move |(_, one)| one.0.algorithm() == length);
     let mut answer = |at: usize, key| {
         if let Some(slot) = answers.get_mut(at) {
-            *slot = key;
+            *slot = Ok(key);
         }
     };
     let (short, middle, long) = (KeyAlgorithm::Aes128, KeyAlgorithm::Aes192, KeyAlgorithm::Aes256);
@@ -69,14 +71,13 @@ struct Lane {
 
 /// Eight lanes whose keys have `K` words, and whose steps give `B` blocks.
 struct Run<const K: usize, const B: usize> {
-    algorithm: KeyAlgorithm,
     step: What,
     working: What,
     keys: [Word; K],
     texts: [Blocks; B],
     scratch: Scratch<B>,
-    /// The last key that was given out.
-    made: [u8; 32],
+    /// The last key of each lane that was given out.
+    made: [[u8; 32]; LANES],
     lanes: [Option<Lane>; LANES],
 }
 
@@ -98,13 +99,12 @@ impl<const K: usize, const B: usize> Run<K, B> {
             })
         };
         Self {
-            algorithm,
             step: words(usage::Derivation::INDICATOR, base),
             working: words(U::INDICATOR, algorithm),
             keys: [[0; LANES]; K],
             texts: [[[0; LANES]; 4]; B],
             scratch: Scratch::new(),
-            made: [0; 32],
+            made: [[0; 32]; LANES],
             lanes: [None; LANES],
         }
     }
@@ -114,7 +114,7 @@ impl<const K: usize, const B: usize> Run<K, B> {
         base: KeyAlgorithm,
         algorithm: KeyAlgorithm,
         waiting: impl Iterator<Item = (usize, &'a Wanted<'a>)>,
-        answer: &mut impl FnMut(usize, Result<Key<U>, DukptError>),
+        answer: &mut impl FnMut(usize, Key<U>),
     ) {
         let mut waiting = waiting.fuse().peekable();
         if waiting.peek().is_none() {
@@ -123,9 +123,11 @@ impl<const K: usize, const B: usize> Run<K, B> {
         let mut run = Self::new::<U>(base, algorithm);
         while run.fill(&mut waiting) {
             lanes::encrypt(&mut run.keys, &mut run.texts, &mut run.scratch);
+            // First all words, then all keys: a key that is read while its words are still being written waits for them.
+            (0..LANES).for_each(|lane| run.gather(lane));
             for lane in 0..LANES {
                 if let Some(Lane { at, last: true, .. }) = run.lanes[lane] {
-                    answer(at, run.give_out(lane));
+                    answer(at, Key::of_first(algorithm, run.made[lane]));
                     run.lanes[lane] = None;
                 }
             }
@@ -168,11 +170,13 @@ impl<const K: usize, const B: usize> Run<K, B> {
         }
     }
 
-    fn give_out<U: Derived>(&mut self, lane: usize) -> Result<Key<U>, DukptError> {
-        for (bytes, word) in self.made.as_chunks_mut().0.iter_mut().zip(self.texts.as_flattened()) {
-            *bytes = word[lane].to_le_bytes();
+    /// Puts the words of a lane's working key together.
+    fn gather(&mut self, lane: usize) {
+        if !matches!(self.lanes[lane], Some(Lane { last: true, .. })) {
+            return;
         }
-        let key = self.made.get(..self.algorithm.key_len()).unwrap_or_default();
-        Key::new(self.algorithm, key).map_err(|_| DukptError::Key)
+        let words = self.texts.as_flattened().iter();
+        let bytes = self.made[lane].as_chunks_mut().0.iter_mut();
+        bytes.zip(words).for_each(|(bytes, word)| *bytes = word[lane].to_le_bytes());
     }
 }

@@ -15,8 +15,8 @@
 //! **Invariant:** which registers hold keys follows from the counter, so a record has one form; a transaction's keys come out only after the
 //! record in which they are erased is durable (consume before emit). A store that may bring back an older record needs a counter of its own
 //! to compare [`Terminal::counter`] with.
-use super::{DukptError, InitialKeyId, Ksn, ONES_MAX, Transaction};
-use super::{derived, lowest_one, update_key, whose};
+use super::super::{SUM_LEN, lowest_one, summed, unsummed};
+use super::{DukptError, InitialKeyId, Ksn, ONES_MAX, Transaction, derived, update_key, whose};
 use crate::usage::{self, Key, KeyAlgorithm};
 use alloc::vec::Vec;
 use core::fmt;
@@ -100,7 +100,7 @@ impl Terminal {
         Ok(Pending { after: self, transaction: Transaction { ksn, key } })
     }
 
-    /// What must be durable: version, algorithm, id, counter, update key, and the keys of the registers in use, the highest first.
+    /// What must be durable: version, algorithm, id, counter, update key, the keys of the registers in use, the highest first, and a checksum (CRC-32).
     #[must_use]
     pub fn record(&self) -> Secret<Vec<u8>> {
         let length = self.algorithm.key_len();
@@ -112,19 +112,19 @@ impl Terminal {
         core::iter::once(self.update.reveal())
             .chain(keys)
             .for_each(|key| record.extend(key.iter().take(length)));
-        Secret::new(record)
+        summed(record)
     }
 
     /// From its record.
     ///
     /// # Errors
-    /// [`DukptError::State`] for what is no record.
+    /// [`DukptError::State`] for what is no record, or has been damaged.
     pub fn from_record(record: &[u8]) -> Result<Self, DukptError> {
         Self::read(record).ok_or(DukptError::State)
     }
 
     fn read(record: &[u8]) -> Option<Self> {
-        let (&[VERSION, code], rest) = record.split_first_chunk()? else { return None };
+        let (&[VERSION, code], rest) = unsummed(record)?.split_first_chunk()? else { return None };
         let algorithm = ALGORITHMS.into_iter().find(|row| row.1 == code)?.0;
         let (id, rest) = rest.split_first_chunk()?;
         let (counter, rest) = rest.split_first_chunk()?;
@@ -175,7 +175,7 @@ impl fmt::Debug for Pending {
 }
 
 /// The most bytes of a record: an AES-256 terminal that has just been loaded.
-pub const RECORD_BYTES_MAX: usize = 2 + 8 + 4 + (1 + REGISTERS) * 32;
+pub const RECORD_BYTES_MAX: usize = 2 + 8 + 4 + (1 + REGISTERS) * 32 + SUM_LEN;
 
 /// The algorithms of a record, by the indicators of §6.3.2.
 const ALGORITHMS: [(KeyAlgorithm, u8); 3] =

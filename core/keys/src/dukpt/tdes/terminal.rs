@@ -10,19 +10,19 @@
 //!
 //! **Invariant:** a transaction's key leaves only after the image has moved past it (consume before emit), so that no counter is used twice
 //! whenever power fails; at rest no key of a past transaction is in the image, nor one that it could be derived from.
-use super::{COUNTER_BITS, COUNTER_MAX, DukptError, Ksn, ONES_MAX, halves, key_of, lowest_one, step};
+use super::super::{SUM_LEN, lowest_one, summed, unsummed};
+use super::{COUNTER_BITS, COUNTER_MAX, DukptError, Ksn, ONES_MAX, halves, key_of, step};
 use crate::usage::{self, Key};
 use alloc::vec::{IntoIter, Vec};
 use core::array::from_fn;
 use symbolon_types::Secret;
-use symbolon_wire::parts::crc32;
 
 /// Bytes of the image.
-pub const IMAGE_LEN: usize = 454;
+pub const IMAGE_LEN: usize = 2 * HEADER_LEN + REGISTERS * REGISTER_LEN;
 /// KSN without its counter, counter, checksum.
-const HEADER_LEN: usize = 17;
+const HEADER_LEN: usize = 10 + 3 + SUM_LEN;
 /// Key, checksum.
-const REGISTER_LEN: usize = 20;
+const REGISTER_LEN: usize = 16 + SUM_LEN;
 const REGISTERS: usize = 21;
 /// The counter of a terminal that has ceased to function: one past the last.
 const CEASED: u32 = 0x20_0000;
@@ -187,7 +187,7 @@ impl Terminal {
     fn header_write(&self) -> Write {
         let mut bytes = self.base.as_bytes().to_vec();
         bytes.extend(self.counter.to_be_bytes().into_iter().skip(1));
-        Write { offset: self.header.saturating_mul(HEADER_LEN), bytes: checked(bytes) }
+        Write { offset: self.header.saturating_mul(HEADER_LEN), bytes: summed(bytes) }
     }
 
     fn register_write(&self, at: usize) -> Write {
@@ -195,10 +195,9 @@ impl Terminal {
         key.map_or_else(
             || wipe(at),
             |key| {
-                // All its room at once: a copy left behind by a larger one would not be wiped.
                 let mut bytes = Vec::with_capacity(REGISTER_LEN);
                 bytes.extend(key.reveal().iter().flat_map(|half| half.to_be_bytes()));
-                Write { offset: register_offset(at), bytes: checked(bytes) }
+                Write { offset: register_offset(at), bytes: summed(bytes) }
             },
         )
     }
@@ -226,19 +225,8 @@ fn wipe(at: usize) -> Write {
     Write { offset: register_offset(at), bytes: Secret::new(alloc::vec![0; REGISTER_LEN]) }
 }
 
-fn checked(mut bytes: Vec<u8>) -> Secret<Vec<u8>> {
-    bytes.extend(crc32(&bytes).to_be_bytes());
-    Secret::new(bytes)
-}
-
-/// What is in front of a right checksum.
-fn unchecked(bytes: &[u8]) -> Option<&[u8]> {
-    let (body, sum) = bytes.split_last_chunk()?;
-    (crc32(body) == u32::from_be_bytes(*sum)).then_some(body)
-}
-
 fn header_read(bytes: &[u8; HEADER_LEN]) -> Option<(Ksn, u32)> {
-    let (base, counter) = unchecked(bytes)?.split_first_chunk::<10>()?;
+    let (base, counter) = unsummed(bytes)?.split_first_chunk::<10>()?;
     let [high, middle, low] = counter.try_into().ok()?;
     let (base, counter) = (Ksn(*base), u32::from_be_bytes([0, high, middle, low]));
     let ones = (1..=ONES_MAX).contains(&counter.count_ones());
@@ -246,7 +234,7 @@ fn header_read(bytes: &[u8; HEADER_LEN]) -> Option<(Ksn, u32)> {
 }
 
 fn register_read(bytes: &[u8; REGISTER_LEN]) -> Option<Secret<[u64; 2]>> {
-    let (halves, []) = unchecked(bytes)?.as_chunks::<8>() else { return None };
+    let (halves, []) = unsummed(bytes)?.as_chunks::<8>() else { return None };
     let [left, right] = halves.try_into().ok()?;
     Some(Secret::new([left, right].map(u64::from_be_bytes)))
 }
