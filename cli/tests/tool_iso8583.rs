@@ -73,11 +73,9 @@ fn every_row_is_decoded_and_encoded_or_refused_under_its_file_and_under_the_buil
             let expect = json!({ "mti": row["mti"], "bitmap": row["bitmap"], "fields": row["fields"] });
             assert_eq!(run(&[&decode[..], &["--reveal"]].concat()), (0, expect.clone()), "{id}");
             let wanted = folder.file("fields.json", &expect.to_string());
-            assert_eq!(
-                run(&["encode", "--dialect", dialect, &wanted]),
-                (0, json!({ "hex": row["hex"] })),
-                "{id}"
-            );
+            let mut made = expect.clone();
+            made["hex"] = row["hex"].clone();
+            assert_eq!(run(&["encode", "--dialect", dialect, &wanted, "--reveal"]), (0, made), "{id}");
             let masked = run(&decode).1.to_string();
             for secret in ["2", "35", "45", "52"].iter().filter_map(|number| row["fields"][number].as_str()) {
                 assert!(secret.len() < 12 || !masked.contains(secret), "{id}");
@@ -134,7 +132,7 @@ fn fields_that_make_no_message_are_refused_and_told_by_their_number() {
         r#"{"mti":"0200","bitmap":"a0000000000000000000000000000000","fields":{"3":"000000"}}"#,
     );
     let (code, value) = run(&["encode", "--dialect", "1993-binary", &wanted]);
-    assert_eq!((code, value), (0, json!({ "hex": "0200A0000000000000000000000000000000000000" })));
+    assert_eq!((code, &value["hex"]), (0, &json!("0200A0000000000000000000000000000000000000")));
 }
 
 #[test]
@@ -224,7 +222,9 @@ fn a_dialect_of_ones_own_has_three_bitmaps_narrow_types_and_names_fields() {
         r#"{"mti":"1100","fields":{"41":"A1b2","110":"00112233445566778899AABBCCDDEEFF","150":"x y"}}"#;
     let wanted = folder.file("fields.json", fields);
     let hex = "1100800000000080000080000000000400000000040000000000C1F182F21000112233445566778899AABBCCDDEEFF0003782079";
-    assert_eq!(run(&["encode", "--dialect", &dialect, &wanted]), (0, json!({ "hex": hex })));
+    let (code, value) = run(&["encode", "--dialect", &dialect, &wanted]);
+    assert_eq!((code, &value["hex"]), (0, &json!(hex)));
+    assert_eq!(value["fields"]["110"], json!("*".repeat(32)), "masked in this answer too");
     let (code, value) = run(&["decode", "--dialect", &format!("@{dialect}"), "--hex", hex]);
     assert_eq!(
         (code, &value["fields"]["110"], &value["fields"]["150"]),

@@ -18,7 +18,7 @@ pub const HELP: &str = "\
 symbolon tool iso8583 decode --dialect D --hex HEX [--reveal]
     reads a message: its type, its bitmaps, each field by its number
       --reveal   shows account data, which is masked otherwise: of the account number (field 2) the first six and the last four digits are seen
-symbolon tool iso8583 encode --dialect D FILE.json
+symbolon tool iso8583 encode --dialect D FILE.json [--reveal]
     makes a message from {\"mti\",\"fields\"}, as decode --reveal --json answers it; \"bitmap\" may be there and must then be right; - is standard input
 A dialect says how long each field is and how it is written:
     1987-ascii, 1987-binary, 1987-ebcdic, 1993-ascii, 1993-binary, or a JSON file (docs/tool/iso8583.md says which)
@@ -80,12 +80,17 @@ fn shown(dialect: &Named, message: &Message<'_>, reveal: bool) -> Report {
 fn encode(mut flags: Flags) -> Outcome {
     let dialect = Named::read(&mut flags)?;
     let path = flags.word().ok_or_else(|| misuse("which file holds the fields?"))?;
+    let reveal = flags.switch("reveal");
     flags.end()?;
     let bytes = args::file_of("file", path.strip_prefix('@').unwrap_or(&path))?;
     let wanted = Wanted::read(&bytes, &dialect.dialect)?;
     let out = wanted.encode(&dialect.dialect)?;
-    let hex = hex_upper(&out);
-    Ok(Report { json: json!({ "hex": hex }), text: hex })
+    let mut places = Places::new();
+    let message = dialect.dialect.decode(&out, &mut places).map_err(wrong_message)?;
+    let text = hex_upper(&out);
+    let mut json = shown(&dialect, &message, reveal).json;
+    json["hex"] = Json::from(text.as_str());
+    Ok(Report { json, text })
 }
 
 fn misuse(why: &str) -> Failure {

@@ -189,13 +189,58 @@ fn tags_that_say_whose_account_it_is_are_masked_and_the_others_shown() {
     );
     assert_eq!(masked(55, &[0x9F, 0x02, 0x06, 0x00]), "********");
     assert_eq!(masked(48, b"PAN 4111111111111111,1234"), "PAN 411111******1111,1234");
-    assert_eq!(masked(63, b"12345678901234567890"), "12345678901234567890");
+    assert_eq!(masked(63, b"12345678901234567890"), "********************");
+    assert_eq!(masked(48, b"01164111111111111111"), "********************");
+    assert_eq!(masked(47, b"a 41111111111111112912,1"), "a ********************,1");
+    assert_eq!(masked(60, b"4111 1111-1111 1111 x 12"), "******************* x 12");
+    assert_eq!(masked(60, b"411111  111111 123456789"), "411111  ****************");
+    assert_eq!(masked(63, b"4111111111111111=29121011234567890"), "411111******1111******************");
+    assert_eq!(masked(62, b"B4111111111111111^A/B^2912"), "B411111******1111*********");
+    assert_eq!(
+        masked(43, b"4111111111111111 Main Street, Any TownUS"),
+        "411111******1111 Main Street, Any TownUS"
+    );
+    assert_eq!(
+        (masked(42, b"123456789012345"), masked(90, &[b'1'; 42])),
+        ("123456789012345".into(), "1".repeat(42))
+    );
     assert_eq!(masked(2, b"411111111111"), "************");
     let named = dialect.to_builder().role(Role::MacKsn, 60).build().unwrap();
     let mut out = Vec::new();
     named.encode(mti(100), &[(60, "FFFF9876".into())], &mut out).unwrap();
     assert_eq!(named.decode(&out, &mut Places::new()).unwrap().masked(60).unwrap(), "********");
-    assert_eq!((named.role(Role::MacKsn), named.role(Role::AesPinBlock)), (Some(60), None));
+    assert_eq!((named.role(Role::MacKsn), named.role(Role::AesPinBlock)), (Some(60), Some(120)));
+}
+
+/// Format 4, and the two key serial numbers of AES DUKPT: no dialect is without a place for them, and none shows them.
+#[test]
+fn every_dialect_names_fields_for_an_aes_pin_block_and_its_serial_numbers() {
+    for built_in in BuiltIn::ALL {
+        let dialect = built_in.dialect().unwrap();
+        let roles = [Role::AesPinBlock, Role::Ksn, Role::MacKsn].map(|role| dialect.role(role).unwrap());
+        let values: Vec<(u8, Vec<u8>)> = [16, 12, 12]
+            .iter()
+            .zip(roles)
+            .map(|(length, number)| {
+                let bytes = vec![0xA5; *length];
+                let text = dialect.spec(number).unwrap().kind != Kind::Binary;
+                (number, if text { symbolon_types::hex_upper(&bytes).into_bytes() } else { bytes })
+            })
+            .collect();
+        let mut fields: Vec<(u8, Value<'_>)> =
+            values.iter().map(|(number, value)| (*number, value.as_slice().into())).collect();
+        fields.sort_by_key(|field| field.0);
+        let mut out = Vec::new();
+        dialect.encode(mti(200), &fields, &mut out).unwrap();
+        let mut places = Places::new();
+        let message = dialect.decode(&out, &mut places).unwrap();
+        for (number, value) in &values {
+            let mut found = Vec::new();
+            message.field(*number).unwrap().append_to(&mut found);
+            assert_eq!(&found, value, "{built_in:?} {number}");
+            assert!(message.masked(*number).unwrap().bytes().all(|byte| byte == b'*'));
+        }
+    }
 }
 
 #[test]

@@ -116,11 +116,13 @@ impl BuiltIn {
         let all = self.lines().iter().fold(begin, |builder, &(number, _, kind, size)| {
             builder.field(number, self.spec(number, kind, size))
         });
-        match self {
-            // ISO 8583:1993 puts the security related control information there, 48 bytes: with DUKPT, the key serial number.
-            Self::Ascii1993 | Self::Binary1993 => all.role(Role::Ksn, 53),
-            _ => all,
-        }
+        // ISO 8583:1993 puts the security related control information into field 53, 48 bytes: with DUKPT, the key serial number. Nothing else has
+        // a place in either version; the first fields that both leave to those who use them carry it, as hexadecimal text.
+        let ksn = match self {
+            Self::Ascii1993 | Self::Binary1993 => 53,
+            _ => 121,
+        };
+        all.role(Role::AesPinBlock, 120).role(Role::Ksn, ksn).role(Role::MacKsn, 122)
     }
 
     /// The dialect.

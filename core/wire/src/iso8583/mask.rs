@@ -5,12 +5,14 @@
 //! | 2 | the first six and the last four digits; of fewer than 13 digits, none |
 //! | 14, 34, 35, 36, 45, 52, 53, 96, 102, 103, and those that a role names | nothing |
 //! | 55 as bytes | tags and lengths; values of the tags that are known and no account data (EMV) |
-//! | 44, 46 to 48, 54, 56 to 63, 72, 104 to 127 and above 128 | text, but 13 to 19 digits in a row as field 2; bytes not at all |
-//! | others | as they are |
+//! | 44, 46 to 48, 54, 56 to 63, 72, 104 to 127 and above 128, as bytes | nothing |
+//! | numbers, other bytes, 42 | as they are |
+//! | other text | but for 13 digits or more in a row: 13 to 19 as field 2, more not at all, and after a track's separator nothing to the end |
+//!
+//! Digits in groups, with single spaces or hyphens between them, are in a row too.
 //!
 //! **Invariant:** a masked text has as many characters as the field's own, and none of what is hidden; a field 55 that is no BER-TLV is hidden.
-use super::Field;
-use super::Message;
+use super::{Field, Kind, Message};
 use crate::tlv::{self, dictionary};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -26,13 +28,16 @@ enum Shown {
     Text,
 }
 
-fn shown(number: u8) -> Shown {
+fn shown(number: u8, kind: Option<Kind>) -> Shown {
     match number {
         2 => Shown::Pan,
         14 | 34..=36 | 45 | 52 | 53 | 96 | 102 | 103 => Shown::Nothing,
         55 => Shown::Tags,
         44 | 46..=48 | 54 | 56..=63 | 72 | 104..=127 | 129.. => Shown::Text,
-        _ => Shown::Whole,
+        // The payee's own number, which is often one of 15 digits.
+        42 => Shown::Whole,
+        _ if matches!(kind, Some(Kind::Numeric | Kind::SignedAmount | Kind::Binary)) => Shown::Whole,
+        _ => Shown::Text,
     }
 }
 
@@ -43,7 +48,8 @@ impl Message<'_> {
         let field = self.field(number)?;
         let mut text: Vec<u8> = field.chars().collect();
         let all = text.len();
-        match shown(number) {
+        let kind = self.dialect.spec(number).map(|spec| spec.kind);
+        match shown(number, kind) {
             _ if self.dialect.roles.names(number) => hide(&mut text, 0, all),
             Shown::Whole => {}
             Shown::Nothing => hide(&mut text, 0, all),
@@ -67,17 +73,37 @@ fn hide_pan(text: &mut [u8], from: usize, until: usize) {
     hide(text, from.saturating_add(head), until.saturating_sub(tail));
 }
 
-/// Stretches of digits as long as an account number.
+/// Stretches of digits as long as an account number, or longer: those may begin with its tag or its length, or end with its expiry.
 fn hide_pans(text: &mut [u8]) {
     let mut from = 0;
     while let Some(rest) = text.get(from..).filter(|rest| !rest.is_empty()) {
-        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let until = from.saturating_add(digits);
-        if (13..=19).contains(&digits) {
-            hide_pan(text, from, until);
+        let (length, digits) = row(rest);
+        let until = from.saturating_add(length);
+        match digits {
+            0..13 => {}
+            13..=19 if digits == length => hide_pan(text, from, until),
+            _ => hide(text, from, until),
+        }
+        if digits >= 13 && matches!(text.get(until), Some(b'=' | b'D' | b'^')) {
+            let all = text.len();
+            return hide(text, until, all);
         }
         from = until.saturating_add(1);
     }
+}
+
+/// How long the row of digits is that begins here, and how many digits it has.
+fn row(text: &[u8]) -> (usize, usize) {
+    let (mut length, mut digits) = (0, 0_usize);
+    for (at, byte) in (1_usize..).zip(text) {
+        match byte {
+            b'0'..=b'9' => (length, digits) = (at, digits.saturating_add(1)),
+            // One between two digits; a second one ends the row.
+            b' ' | b'-' if length > 0 && at.saturating_sub(length) == 1 => {}
+            _ => break,
+        }
+    }
+    (length, digits)
 }
 
 fn hide_values(field: &Field<'_>, text: &mut [u8]) {
