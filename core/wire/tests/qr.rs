@@ -162,6 +162,9 @@ fn the_rules_of_the_table() {
     assert_eq!(remarks(&[(62, Some("0904AMEA"))]), [(RemarkKind::TooLong, "62.09".into())]);
     assert_eq!(remarks(&[(62, Some("50080104abcd"))]), [(RemarkKind::NoIdentifier, "62.50".into())]);
     assert_eq!(remarks(&[(56, Some("1"))]), [(RemarkKind::NotWithIndicator, "56".into())]);
+    assert_eq!(remarks(&[(1, Some("12")), (54, Some("0.10"))]), []);
+    assert_eq!(remarks(&[(1, Some("13"))]), [(RemarkKind::ValueUnknown, "01".into())]);
+    assert_eq!(remarks(&[(54, Some("0.00"))]), [(RemarkKind::ValueUnknown, "54".into())]);
 }
 
 #[test]

@@ -131,6 +131,8 @@ pub enum RemarkKind {
     NotWithIndicator,
     /// The template should have a globally unique identifier, id 00.
     NoIdentifier,
+    /// The specification has no such value: a point of initiation other than 11 and 12, an amount of zero.
+    ValueUnknown,
 }
 
 impl core::fmt::Display for Remark {
@@ -139,6 +141,7 @@ impl core::fmt::Display for Remark {
             RemarkKind::TooLong => "longer than its table says",
             RemarkKind::NotWithIndicator => "does not go with what 55 says",
             RemarkKind::NoIdentifier => "has no globally unique identifier",
+            RemarkKind::ValueUnknown => "is a value that the specification does not have",
         };
         write!(f, "{}: {what}", self.place)
     }
@@ -217,6 +220,14 @@ pub fn decode(text: &str) -> Result<MerchantPresented<'_>, MpmError> {
     let mut remarks = Vec::new();
     check(&fields, Place::ROOT, table::ROOT, &mut remarks)?;
     check_fees(&fields, &mut remarks)?;
+    let known = |id, takes: fn(&str) -> bool| value(&fields, id).is_none_or(takes);
+    let initiation = known(1, |value| matches!(value, "11" | "12"));
+    let amount = known(54, |value| value.bytes().any(|byte| matches!(byte, b'1'..=b'9')));
+    for (id, known) in [(1, initiation), (54, amount)] {
+        if !known {
+            remarks.push(Remark { place: Place::ROOT.below(id), what: RemarkKind::ValueUnknown });
+        }
+    }
     Ok(MerchantPresented { fields, remarks })
 }
 
