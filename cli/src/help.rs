@@ -14,6 +14,7 @@ Commands
   device    runs one device role                  bench     measures against the machine's limits
   verify    audits a data folder, offline         proof     inspects proofs; judges a double spend
   sim       the whole world on one seed: faults, crashes, attackers, and every invariant after every step
+  vault     the payment vault: its process, its keys, the key ceremony
   tool      the calculator: COSE, HPKE, one-time passwords; needs no server
 
 The ten systems                                   in this version
@@ -41,6 +42,7 @@ pub fn of(command: &str) -> &'static str {
         "proof" => PROOF,
         "sim" => SIM,
         "device" => crate::device::HELP,
+        "vault" => crate::vault::HELP,
         _ => OVERVIEW,
     }
 }

@@ -13,6 +13,7 @@ mod serve;
 mod sim;
 mod tool;
 mod tour;
+mod vault;
 mod verify;
 
 use report::{Failure, Outcome, Report, finish};
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         "proof" => finish(json, proof::run(parser)),
         "sim" => finish(json, sim::run_command(parser, json)),
         "tool" => finish(json, tool::run(parser)),
+        "vault" => finish(json, vault::run(parser, json)),
         "--version" | "version" => shown(
             json,
             "version",

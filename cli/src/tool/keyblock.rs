@@ -14,7 +14,7 @@ use symbolon_types::{CoreRefusal, Secret, hex_upper};
 /// `symbolon tool keyblock --help`.
 pub const HELP: &str = "\
 symbolon tool keyblock unwrap --kbpk HEX --block TEXT
-    checks the MAC of a block of any version, and shows its header, its optional blocks and its key
+    checks the MAC of a block of any version, and shows its header, its optional blocks and its key, also of one that wrap would refuse to make
 symbolon tool keyblock wrap --kbpk HEX --header TEXT --key HEX [--pad HEX] [--legacy]
     makes the block of a key; what X9.143 does not allow is refused
   --kbpk     the key block protection key: 16 or 24 bytes (triple DES) for versions A, B and C; 16, 24 or 32 (AES) for D and E
