@@ -15,7 +15,7 @@ Commands
   verify    audits a data folder, offline         proof     inspects proofs; judges a double spend
   sim       the whole world on one seed: faults, crashes, attackers, and every invariant after every step
   vault     the payment vault: its process, its keys, the key ceremony
-  tool      the calculator: COSE, HPKE, one-time passwords; needs no server
+  tool      the calculator: DUKPT, key blocks, PIN blocks, EMV, ISO 8583, tracks, QR, COSE …; needs no server
 
 The ten systems                                   in this version
   offline-payment         to pay with no network  yes: `symbolon tour`

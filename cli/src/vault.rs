@@ -46,8 +46,8 @@ WHERE is a file that no process is using, or the socket of the process that is:
 A worked example: a zone PIN key of two components, each brought by another custodian
   symbolon vault create --file v --key-file k
   symbolon vault ceremony begin --file v --key-file k --name zone.acquirer --role pin --algorithm aes256 --components 2
-  symbolon vault ceremony component --file v --key-file k --name zone.acquirer --custodian ann --component @ann.hex
-  symbolon vault ceremony component --file v --key-file k --name zone.acquirer --custodian bob --component @bob.hex
+  symbolon vault ceremony component --file v --key-file k --name zone.acquirer --custodian first --component @first.hex
+  symbolon vault ceremony component --file v --key-file k --name zone.acquirer --custodian second --component @second.hex
   symbolon vault ceremony finish --file v --key-file k --name zone.acquirer
   symbolon vault activate --file v --key-file k --name zone.acquirer --generation 1
 ";
@@ -194,6 +194,8 @@ fn unopened(error: VaultError) -> Failure {
 
 /// Runs the command.
 pub fn run(parser: Parser, json: bool) -> Outcome {
+    // Before a component, a passphrase or a key is read.
+    server::harden().map_err(unopened)?;
     let mut call = Call::read(parser)?;
     match call.verb.as_str() {
         "create" => create(&mut call),
@@ -233,7 +235,6 @@ fn create(call: &mut Call) -> Outcome {
 }
 
 fn serve(call: &mut Call, json: bool) -> Outcome {
-    server::harden().map_err(unopened)?;
     let socket = PathBuf::from(call.take("socket")?);
     let file = PathBuf::from(call.take("file")?);
     let unlock = call.unlock()?;

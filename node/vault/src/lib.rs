@@ -28,6 +28,7 @@ mod error;
 mod file;
 mod handle;
 mod offline_payment;
+pub mod payment;
 mod sealed;
 mod software;
 mod unlock;

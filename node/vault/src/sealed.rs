@@ -106,6 +106,16 @@ impl From<Argon2Cost> for Cost {
     }
 }
 
+/// A kind of sealed file: its name, and the newest version of it.
+pub(crate) struct Kind {
+    /// Field 1 of the envelope.
+    pub(crate) magic: &'static str,
+    /// What is written, and the newest that is read.
+    pub(crate) version: u32,
+}
+
+const KIND: Kind = Kind { magic: MAGIC, version: FORMAT_VERSION };
+
 /// The bytes of a sealed file. `entropy` is 32 random bytes.
 pub(crate) fn seal(
     contents: &Contents,
@@ -113,13 +123,23 @@ pub(crate) fn seal(
     cost: Argon2Cost,
     entropy: &Secret<[u8; 32]>,
 ) -> Result<Vec<u8>, VaultError> {
-    let plaintext = Secret::new(to_vec(contents));
+    seal_kind(&KIND, &Secret::new(to_vec(contents)), unlock, cost, entropy)
+}
+
+/// The bytes of a sealed file of a kind. `entropy` is 32 random bytes.
+pub(crate) fn seal_kind(
+    kind: &Kind,
+    plaintext: &Secret<Vec<u8>>,
+    unlock: &Unlock,
+    cost: Argon2Cost,
+    entropy: &Secret<[u8; 32]>,
+) -> Result<Vec<u8>, VaultError> {
     let salt = *derive32(&RustCrypto, entropy.reveal(), SALT, &[plaintext.reveal()]).reveal();
     let header = Header { salt, argon2id: unlock.new_cost(cost)?.map(Cost::from) };
     let file_key = unlock.file_key(&header)?;
     let mut envelope = Envelope {
-        magic: MAGIC.into(),
-        version: FORMAT_VERSION,
+        magic: kind.magic.into(),
+        version: kind.version,
         header: Bytes(to_vec(&header)),
         sealed: Bytes::default(),
     };
@@ -132,11 +152,21 @@ pub(crate) fn seal(
 
 /// What [`seal`] sealed, and the cost of its passphrase.
 pub(crate) fn open(bytes: &[u8], unlock: &Unlock) -> Result<(Contents, Option<Argon2Cost>), VaultError> {
+    let (version, plaintext, cost) = open_kind(&KIND, bytes, unlock)?;
+    let contents = contents(version, plaintext.reveal()).ok_or(VaultError::Damaged)?;
+    Ok((contents, cost))
+}
+
+/// The version of a sealed file, what it seals, and the cost of its passphrase.
+pub(crate) type OpenedFile = (u32, Secret<Vec<u8>>, Option<Argon2Cost>);
+
+/// What [`seal_kind`] sealed.
+pub(crate) fn open_kind(kind: &Kind, bytes: &[u8], unlock: &Unlock) -> Result<OpenedFile, VaultError> {
     let mut envelope: Envelope = from_slice(bytes).map_err(|_| VaultError::Damaged)?;
-    if envelope.magic != MAGIC || envelope.version == 0 {
+    if envelope.magic != kind.magic || envelope.version == 0 {
         return Err(VaultError::Damaged);
     }
-    if envelope.version > FORMAT_VERSION {
+    if envelope.version > kind.version {
         return Err(VaultError::NewerFormat { found: envelope.version });
     }
     let sealed = core::mem::take(&mut envelope.sealed);
@@ -145,8 +175,7 @@ pub(crate) fn open(bytes: &[u8], unlock: &Unlock) -> Result<(Contents, Option<Ar
     let plaintext = RustCrypto
         .aead_open(Aead::Aes256Gcm, file_key.reveal(), &NONCE, &to_vec(&envelope), &sealed.0)
         .map_err(|_| VaultError::NotOpened)?;
-    let contents = contents(envelope.version, plaintext.reveal()).ok_or(VaultError::Damaged)?;
-    Ok((contents, header.argon2id.as_ref().map(Argon2Cost::from)))
+    Ok((envelope.version, plaintext, header.argon2id.as_ref().map(Argon2Cost::from)))
 }
 
 fn contents(version: u32, plaintext: &[u8]) -> Option<Contents> {
