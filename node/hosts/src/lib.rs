@@ -1,0 +1,11 @@
+//! Hosts: the TCP links that terminals and processors speak ISO 8583 over.
+//!
+//! ```text
+//! bytes ─► framing (pure: where a message begins and ends) ─► Service ─► framing ─► bytes
+//!          server: connections, bounds, deadlines, pipelining
+//! ```
+//!
+//! **Invariant:** nothing of a message is in a log, an error or a counter; buffers that held one are wiped.
+pub mod framing;
+pub mod metrics;
+pub mod server;
