@@ -53,8 +53,8 @@ def pairs():
         ("E", 128, ec.generate_private_key(ec.SECP256R1())),
         ("E", 192, ec.generate_private_key(ec.SECP384R1())),
     ]:
-        for form in (private.TraditionalOpenSSL, private.PKCS8):
-            yield algorithm, form.name, bits, key.private_bytes(encoding.DER, form, clear)
+        for name, form in (("alone", private.TraditionalOpenSSL), ("PKCS8", private.PKCS8)):
+            yield algorithm, name, bits, key.private_bytes(encoding.DER, form, clear)
         yield algorithm, "SPKI", 0, key.public_key().public_bytes(encoding.DER, public.SubjectPublicKeyInfo)
         if algorithm == "R":
             yield algorithm, "PKCS1", 0, key.public_key().public_bytes(encoding.DER, public.PKCS1)
