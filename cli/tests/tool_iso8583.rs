@@ -94,7 +94,7 @@ fn account_data_is_masked_unless_it_is_asked_for() {
     let folder = Folder::new();
     let wanted = folder.file("fields.json", FIELDS);
     let (_, made) = run(&["encode", "--dialect", "1987-binary", &wanted]);
-    let decode = ["decode", "--dialect", "1987-BINARY", "--hex", text(&made, "hex")];
+    let decode = ["decode", "--dialect", "1987_BINARY", "--hex", text(&made, "hex")];
     let (code, value) = run(&decode);
     let fields = json!({ "2": "411111******1111", "4": "000000010000", "35": "*********************", "52": "****************" });
     assert_eq!((code, &value["fields"]), (0, &fields));

@@ -5,7 +5,7 @@
 //!    "2": {"len":2,"max":19,"type":"n","enc":"ascii","len_enc":"ascii"}, …, "roles": {"ksn": 53}}
 //! ```
 //! **Invariant:** what is not understood is refused with the field and the key that it is about: a dialect is never guessed.
-use super::super::flags::Flags;
+use super::super::flags::{Flags, named};
 use super::wrong_dialect as wrong;
 use crate::args;
 use crate::report::Failure;
@@ -65,9 +65,7 @@ impl Named {
     pub fn read(flags: &mut Flags) -> Result<Self, Failure> {
         let given = flags.required_text("dialect")?;
         let given = given.reveal();
-        if let Some(built_in) =
-            BuiltIn::ALL.into_iter().find(|known| known.name().eq_ignore_ascii_case(given))
-        {
+        if let Some(built_in) = BuiltIn::ALL.into_iter().find(|known| known.name() == named(given)) {
             let dialect = built_in.dialect().map_err(|error| wrong(&error.to_string()))?;
             return Ok(Self { dialect, built_in: Some(built_in) });
         }
