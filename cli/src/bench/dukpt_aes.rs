@@ -135,37 +135,24 @@ fn stepped<C: KeyInit + BlockCipherEncrypt<BlockSize = aes::cipher::consts::U16>
     Ok(())
 }
 
-/// A block of each lane, word by word.
-fn words<'a>(blocks: impl Iterator<Item = &'a [u8]>) -> lanes::Blocks {
-    let mut words = [[0; lanes::LANES]; 4];
-    for (lane, block) in blocks.enumerate() {
-        for (word, bytes) in words.iter_mut().zip(block.as_chunks().0) {
-            word[lane] = u32::from_le_bytes(*bytes);
-        }
-    }
-    words
-}
-
 fn bare(terminals: &[Terminal], keys: &mut Vec<[u8; 16]>) -> Result<(), Trouble> {
-    let mut scratch = lanes::Scratch::new();
+    let mut scratch = lanes::Scratch::<4>::new();
+    let mut lane_keys = [lanes::ZERO; 2];
     let (eights, rest) = terminals.as_chunks::<{ lanes::LANES }>();
     if !rest.is_empty() {
         return Err(Trouble::Unmeasurable);
     }
     for eight in eights {
-        let mut lane_keys = words(eight.iter().map(|terminal| terminal.initial.reveal()));
+        for (key, terminal) in lane_keys[0].iter_mut().zip(eight) {
+            key.0 = terminal.initial.reveal().try_into().map_err(|_| Trouble::Differ)?;
+        }
         for step in 0..eight[0].data.len() {
-            let mut text = [words(eight.iter().map(|terminal| terminal.data[step].as_slice()))];
-            lanes::encrypt(&mut lane_keys, &mut text, &mut scratch);
-            [lane_keys] = text;
+            let mut text = [lanes::ZERO];
+            text[0].iter_mut().zip(eight).for_each(|(text, terminal)| text.0 = terminal.data[step]);
+            lanes::encrypt(&lane_keys, &mut text, &mut scratch);
+            [lane_keys[0]] = text;
         }
-        for lane in 0..lanes::LANES {
-            let mut key = [0; 16];
-            for (bytes, word) in key.as_chunks_mut().0.iter_mut().zip(&lane_keys) {
-                *bytes = word[lane].to_le_bytes();
-            }
-            keys.push(key);
-        }
+        keys.extend(lane_keys[0].iter().map(|key| key.0));
     }
     Ok(())
 }

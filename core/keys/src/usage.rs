@@ -99,11 +99,10 @@ impl KeyAlgorithm {
 
 /// A symmetric key of one usage.
 ///
-/// Its bytes stand first and aligned, so that it is moved in whole registers: batches move many.
-#[repr(C, align(16))]
+/// Its bytes are kept as two large numbers, so that it is moved and wiped in few steps: batches move many.
 pub struct Key<U: Usage> {
-    /// The first [`KeyAlgorithm::key_len`] bytes are the key's, the others zero.
-    bytes: [u8; 32],
+    /// The first [`KeyAlgorithm::key_len`] bytes as they stand in memory are the key's, the others zero.
+    bytes: [u128; 2],
     algorithm: KeyAlgorithm,
     usage: PhantomData<U>,
 }
@@ -117,16 +116,28 @@ impl<U: Usage> Key<U> {
         if bytes.len() != algorithm.key_len() {
             return Err(CryptoError);
         }
-        let mut kept = [0; 32];
-        kept.iter_mut().zip(bytes).for_each(|(slot, byte)| *slot = *byte);
-        Ok(Self::of_first(algorithm, kept))
+        let mut key = Self { bytes: [0; 2], algorithm, usage: PhantomData };
+        bytemuck::bytes_of_mut(&mut key.bytes).iter_mut().zip(bytes).for_each(|(slot, byte)| *slot = *byte);
+        Ok(key)
     }
 
     /// Of the first [`KeyAlgorithm::key_len`] of these bytes.
     #[inline]
-    pub(crate) fn of_first(algorithm: KeyAlgorithm, mut bytes: [u8; 32]) -> Self {
-        bytes.get_mut(algorithm.key_len()..).unwrap_or_default().fill(0);
-        Self { bytes, algorithm, usage: PhantomData }
+    pub(crate) fn of_first(algorithm: KeyAlgorithm, [first, second]: [[u8; 16]; 2]) -> Self {
+        let [mut low, mut high] = [u128::from_le_bytes(first), u128::from_le_bytes(second)];
+        match algorithm.key_len() {
+            ..=16 => high = 0,
+            17..=24 => high &= u128::from(u64::MAX),
+            _ => {}
+        }
+        (low, high) = (low.to_le(), high.to_le());
+        Self { bytes: [low, high], algorithm, usage: PhantomData }
+    }
+
+    /// Its bytes, with zeros behind them up to 32.
+    #[inline]
+    pub(crate) fn padded(&self) -> &[[u8; 16]; 2] {
+        bytemuck::cast_ref(&self.bytes)
     }
 
     /// Its algorithm.
@@ -138,7 +149,7 @@ impl<U: Usage> Key<U> {
     /// Its bytes, for the one computation that needs them.
     #[must_use]
     pub fn reveal(&self) -> &[u8] {
-        self.bytes.get(..self.algorithm.key_len()).unwrap_or_default()
+        bytemuck::bytes_of(&self.bytes).get(..self.algorithm.key_len()).unwrap_or_default()
     }
 
     /// The AES cipher under it.
@@ -166,8 +177,7 @@ impl<U: Usage> Key<U> {
 
 impl<U: Usage> Drop for Key<U> {
     fn drop(&mut self) {
-        // Only what holds the key: wiping goes byte by byte, and batches drop many.
-        self.bytes.get_mut(..self.algorithm.key_len()).unwrap_or_default().zeroize();
+        self.bytes.zeroize();
     }
 }
 

@@ -1,7 +1,7 @@
 //! Working keys of many transactions at once: eight derivations go side by side, and one that ends makes room for the next.
 //!
 //! **Invariant:** each answer is the one that [`transaction`](super::transaction) and [`working_key`](super::Transaction::working_key) give.
-use super::lanes::{self, Blocks, LANES, Scratch, Word};
+use super::lanes::{self, Blocks, LANES, Scratch};
 use super::{Derived, DukptError, Ksn, highest_one, is_aes, what, whose};
 use crate::usage::{self, Key, KeyAlgorithm};
 use alloc::vec::Vec;
@@ -54,8 +54,8 @@ fn checked((initial, ksn): &Wanted<'_>, algorithm: KeyAlgorithm) -> Result<(), D
     Ok(())
 }
 
-/// The first two words of the derivation data of blocks 1 and 2, as lanes hold words.
-type What = [[u32; 2]; 2];
+/// The first half of the derivation data of blocks 1 and 2.
+type What = [[u8; 8]; 2];
 
 /// A derivation under way.
 #[derive(Clone, Copy)]
@@ -73,38 +73,32 @@ struct Lane {
 struct Run<const K: usize, const B: usize> {
     step: What,
     working: What,
-    keys: [Word; K],
+    keys: [Blocks; 2],
     texts: [Blocks; B],
-    scratch: Scratch<B>,
-    /// The last key of each lane that was given out.
-    made: [[u8; 32]; LANES],
+    scratch: Scratch<K>,
+    /// The key of a lane that ends.
+    made: [[u8; 16]; 2],
     lanes: [Option<Lane>; LANES],
 }
 
 impl<const K: usize, const B: usize> Drop for Run<K, B> {
     fn drop(&mut self) {
-        self.keys.zeroize();
-        self.texts.zeroize();
+        self.keys.iter_mut().chain(&mut self.texts).for_each(lanes::wipe);
         self.made.zeroize();
     }
 }
 
-#[expect(clippy::indexing_slicing, reason = "lanes are below eight, words below K, blocks below B")]
+#[expect(clippy::indexing_slicing, reason = "lanes are below eight")]
 impl<const K: usize, const B: usize> Run<K, B> {
     fn new<U: Derived>(base: KeyAlgorithm, algorithm: KeyAlgorithm) -> Self {
-        let words = |usage: u16, algorithm| {
-            [1, 2].map(|block: u8| {
-                let [a, b, c, d, e, f, g, h] = what(block, usage, algorithm);
-                [u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h])]
-            })
-        };
+        let of = |usage: u16, algorithm| [1, 2].map(|block: u8| what(block, usage, algorithm));
         Self {
-            step: words(usage::Derivation::INDICATOR, base),
-            working: words(U::INDICATOR, algorithm),
-            keys: [[0; LANES]; K],
-            texts: [[[0; LANES]; 4]; B],
+            step: of(usage::Derivation::INDICATOR, base),
+            working: of(U::INDICATOR, algorithm),
+            keys: [lanes::ZERO; 2],
+            texts: [lanes::ZERO; B],
             scratch: Scratch::new(),
-            made: [[0; 32]; LANES],
+            made: [[0; 16]; 2],
             lanes: [None; LANES],
         }
     }
@@ -122,17 +116,16 @@ impl<const K: usize, const B: usize> Run<K, B> {
         }
         let mut run = Self::new::<U>(base, algorithm);
         while run.fill(&mut waiting) {
-            lanes::encrypt(&mut run.keys, &mut run.texts, &mut run.scratch);
-            // First all words, then all keys: a key that is read while its words are still being written waits for them.
-            (0..LANES).for_each(|lane| run.gather(lane));
+            lanes::encrypt(&run.keys, &mut run.texts, &mut run.scratch);
             for lane in 0..LANES {
                 if let Some(Lane { at, last: true, .. }) = run.lanes[lane] {
-                    answer(at, Key::of_first(algorithm, run.made[lane]));
+                    run.made.iter_mut().zip(&run.texts).for_each(|(made, text)| *made = text[lane].0);
+                    answer(at, Key::of_first(algorithm, run.made));
                     run.lanes[lane] = None;
                 }
             }
             // What a lane without work keeps is overwritten when it takes some in.
-            run.keys.copy_from_slice(&run.texts.as_flattened()[..K]);
+            run.keys.iter_mut().zip(&run.texts).for_each(|(key, made)| *key = *made);
         }
     }
 
@@ -150,9 +143,7 @@ impl<const K: usize, const B: usize> Run<K, B> {
     }
 
     fn take_in(&mut self, lane: usize, at: usize, (initial, ksn): &Wanted<'_>) -> Lane {
-        for (word, bytes) in self.keys.iter_mut().zip(initial.reveal().as_chunks().0) {
-            word[lane] = u32::from_le_bytes(*bytes);
-        }
+        self.keys.iter_mut().zip(initial.padded()).for_each(|(key, half)| key[lane].0 = *half);
         Lane { at, ksn: *ksn, walked: 0, last: false }
     }
 
@@ -162,21 +153,9 @@ impl<const K: usize, const B: usize> Run<K, B> {
         under_way.last = under_way.walked == under_way.ksn.counter;
         under_way.walked |= highest_one(under_way.ksn.counter ^ under_way.walked);
         let what = if under_way.last { &self.working } else { &self.step };
-        let [a, b, c, d, e, f, g, h] = whose(&Ksn { counter: under_way.walked, ..under_way.ksn });
-        let whose = [u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h])];
+        let whose = whose(&Ksn { counter: under_way.walked, ..under_way.ksn });
         for (text, what) in self.texts.iter_mut().zip(what) {
-            let words = what.iter().chain(&whose);
-            text.iter_mut().zip(words).for_each(|(text, word)| text[lane] = *word);
+            text[lane].0.as_chunks_mut().0.copy_from_slice(&[*what, whose]);
         }
-    }
-
-    /// Puts the words of a lane's working key together.
-    fn gather(&mut self, lane: usize) {
-        if !matches!(self.lanes[lane], Some(Lane { last: true, .. })) {
-            return;
-        }
-        let words = self.texts.as_flattened().iter();
-        let bytes = self.made[lane].as_chunks_mut().0.iter_mut();
-        bytes.zip(words).for_each(|(bytes, word)| *bytes = word[lane].to_le_bytes());
     }
 }
