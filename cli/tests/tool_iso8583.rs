@@ -150,6 +150,8 @@ fn what_is_not_understood_ends_with_2_and_repeats_nothing_that_was_given() {
         r#"{"mti":"0200","fields":{"4111111111111111x":""}}"#,
         r#"{"mti":"0200","fields":{"02":"4111111111111111"}}"#,
         r#"{"mti":"0200","fields":{},"4111111111111111":""}"#,
+        r#"{"mti":"0200","fields":{"2":"4111111111111111","2":"4111111111111111"}}"#,
+        r#"{"mti":"0200","mti":"0200","fields":{}}"#,
     ] {
         let name = format!("fields{}.json", cases.len());
         let wanted = folder.file(&name, fields);
@@ -165,6 +167,9 @@ fn what_is_not_understood_ends_with_2_and_repeats_nothing_that_was_given() {
         r#"{"0":{"len":0,"max":4,"type":"n","enc":"ascii"},"1":{"max":17,"enc":"hex"}}"#.into(),
         format!(r#"{{{type_and_bitmap},"x":{{}}}}"#),
         format!(r#"{{{type_and_bitmap},"300":{{}}}}"#),
+        format!(r#"{{{type_and_bitmap},"02":{{"len":0,"max":4,"type":"n","enc":"ascii"}}}}"#),
+        format!(r#"{{{type_and_bitmap},{type_and_bitmap}}}"#),
+        r#"{"0":{"len":0,"max":4,"type":"n","enc":"ascii"},"1":5}"#.into(),
         format!(r#"{{{type_and_bitmap},"130":{{"len":0,"max":4,"type":"n","enc":"ascii"}}}}"#),
         format!(r#"{{{type_and_bitmap},"2":{{"len":0,"max":4,"type":"n","enc":"raw"}}}}"#),
         format!(r#"{{{type_and_bitmap},"2":{{"len":2,"max":4,"type":"n","enc":"ascii"}}}}"#),

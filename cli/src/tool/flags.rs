@@ -64,6 +64,18 @@ impl Flags {
         self.switches.remove(name)
     }
 
+    /// That a flag is not there, or is there with a letter or two more or less at its end.
+    fn missing(&self, name: &str) -> Failure {
+        let near = |given: &&String| {
+            let longer = given.starts_with(name) || name.starts_with(given.as_str());
+            longer && given.len().abs_diff(name.len()) <= 2
+        };
+        match self.values.keys().find(near) {
+            Some(given) => wrong(given, &format!("not understood here; --{name} is missing")),
+            None => wrong(name, "is missing"),
+        }
+    }
+
     /// A value as it was given, if it was.
     fn given(&mut self, name: &str) -> Option<Secret<String>> {
         self.values.remove(name)
@@ -82,7 +94,7 @@ impl Flags {
 
     /// A text that must be there.
     pub fn required_text(&mut self, name: &str) -> Result<Secret<String>, Failure> {
-        self.text(name)?.ok_or_else(|| wrong(name, "is missing"))
+        self.text(name)?.ok_or_else(|| self.missing(name))
     }
 
     /// Hexadecimal of either case, if it is there.
@@ -94,12 +106,12 @@ impl Flags {
 
     /// Hexadecimal that must be there.
     pub fn required_bytes(&mut self, name: &str) -> Result<Secret<Vec<u8>>, Failure> {
-        self.bytes(name)?.ok_or_else(|| wrong(name, "is missing"))
+        self.bytes(name)?.ok_or_else(|| self.missing(name))
     }
 
     /// All bytes of the file that must be named; `-` is standard input, and `@` before a path is allowed.
     pub fn required_file(&mut self, name: &str) -> Result<Secret<Vec<u8>>, Failure> {
-        let path = self.given(name).ok_or_else(|| wrong(name, "is missing"))?;
+        let path = self.given(name).ok_or_else(|| self.missing(name))?;
         let path = path.reveal();
         args::file_of(name, path.strip_prefix('@').unwrap_or(path)).map(Secret::new)
     }
@@ -115,7 +127,7 @@ impl Flags {
 
     /// A decimal number that must be there.
     pub fn required_number<N: std::str::FromStr>(&mut self, name: &str) -> Result<N, Failure> {
-        self.number(name)?.ok_or_else(|| wrong(name, "is missing"))
+        self.number(name)?.ok_or_else(|| self.missing(name))
     }
 
     /// One of these names, if it is there.
@@ -180,6 +192,14 @@ mod tests {
             assert!(told(read(&mut given)).contains("--key"));
         }
         assert!(told(drop_value(flags(&["--key", SECRET]).required_file("key"))).contains("--key"));
+    }
+
+    #[test]
+    fn a_flag_with_a_letter_too_many_is_named() {
+        let told_of = |given: &str| told(drop_value(flags(&[given, "00"]).required_bytes("hex")));
+        assert_eq!(told_of("--hexx"), "--hexx: not understood here; --hex is missing");
+        assert_eq!(told_of("--he"), "--he: not understood here; --hex is missing");
+        assert_eq!(told_of("--data"), "--hex: is missing");
     }
 
     /// `--passphrase correct horse`, without quotes.

@@ -4,7 +4,7 @@
 mod dialect;
 
 use super::flags::{Flags, wrong};
-use super::no_verb;
+use super::{json, no_verb};
 use crate::args;
 use crate::report::{Failure, Outcome, Report};
 use dialect::Named;
@@ -107,7 +107,7 @@ struct Wanted {
 
 impl Wanted {
     fn read(bytes: &[u8], dialect: &Dialect) -> Result<Self, Failure> {
-        let json: Json = serde_json::from_slice(bytes).map_err(|_| misuse("the file is not JSON"))?;
+        let json = json::parsed(bytes).map_err(misuse)?;
         let known = |key: &String| matches!(key.as_str(), "mti" | "bitmap" | "fields");
         let object = json.as_object().filter(|object| object.keys().all(known));
         let object = object
@@ -121,10 +121,8 @@ impl Wanted {
         let mti = mti.as_bytes().try_into().ok().and_then(Mti::parse);
         let mti = mti.ok_or_else(|| wrong_message(Iso8583Error::MessageType))?;
         let bitmap = text("bitmap").transpose()?.map(str::to_uppercase);
-        let fields = object
-            .get("fields")
-            .and_then(Json::as_object)
-            .ok_or_else(|| misuse("\"fields\" is no object"))?;
+        let fields = object.get("fields").ok_or_else(|| misuse("\"fields\" is missing"))?;
+        let fields = fields.as_object().ok_or_else(|| misuse("\"fields\" is no object"))?;
         let mut fields =
             fields.iter().map(|(key, value)| field(dialect, key, value)).collect::<Result<Vec<_>, _>>()?;
         fields.sort_by_key(|field| field.0);

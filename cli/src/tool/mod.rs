@@ -11,6 +11,7 @@ mod emv;
 mod flags;
 mod hpke;
 mod iso8583;
+mod json;
 mod jwk;
 mod keyblock;
 mod otp;

@@ -6,6 +6,7 @@
 //! ```
 //! **Invariant:** what is not understood is refused with the field and the key that it is about: a dialect is never guessed.
 use super::super::flags::{Flags, named};
+use super::super::json;
 use super::wrong_dialect as wrong;
 use crate::args;
 use crate::report::Failure;
@@ -88,13 +89,15 @@ fn not_found() -> Failure {
 }
 
 fn parsed(bytes: &[u8]) -> Result<Dialect, Failure> {
-    let json: Json = serde_json::from_slice(bytes).map_err(|_| wrong("the file is not JSON"))?;
+    let json = json::parsed(bytes).map_err(wrong)?;
     let fields = json.as_object().ok_or_else(|| wrong("the file is not an object of fields"))?;
-    let bitmap =
-        fields.get("1").and_then(Json::as_object).ok_or_else(|| wrong("field 1, the bitmap, is missing"))?;
+    let bitmap = fields.get("1").ok_or_else(|| wrong("field 1, the bitmap, is missing"))?;
+    let bitmap = bitmap.as_object().ok_or_else(|| wrong("field 1 is not an object"))?;
     let mut builder = bitmaps(bitmap)?;
     for (key, field) in fields.iter().filter(|(key, _)| !matches!(key.as_str(), "1" | "roles")) {
-        let number: u8 = key.parse().map_err(|_| wrong("a key is neither a field's number nor \"roles\""))?;
+        // As it is written back: no sign, and no zero before it.
+        let number = key.parse().ok().filter(|number: &u8| number.to_string() == *key);
+        let number = number.ok_or_else(|| wrong("a key is neither a field's number nor \"roles\""))?;
         let field = field.as_object().ok_or_else(|| wrong(&format!("field {number} is not an object")))?;
         builder = builder.field(number, spec(number, field)?);
     }
