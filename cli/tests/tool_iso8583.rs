@@ -159,6 +159,7 @@ fn what_is_not_understood_ends_with_2_and_repeats_nothing_that_was_given() {
     }
     let type_and_bitmap =
         r#""0":{"len":0,"max":4,"type":"n","enc":"ascii"},"1":{"kind":"bitmap","max":16,"enc":"hex"}"#;
+    let second = |keys: &str| format!(r#"{{{type_and_bitmap},"2":{{{keys}}}}}"#);
     for dialect in [
         "{".to_owned(),
         "[]".into(),
@@ -171,16 +172,12 @@ fn what_is_not_understood_ends_with_2_and_repeats_nothing_that_was_given() {
         format!(r#"{{{type_and_bitmap},{type_and_bitmap}}}"#),
         r#"{"0":{"len":0,"max":4,"type":"n","enc":"ascii"},"1":5}"#.into(),
         format!(r#"{{{type_and_bitmap},"130":{{"len":0,"max":4,"type":"n","enc":"ascii"}}}}"#),
-        format!(r#"{{{type_and_bitmap},"2":{{"len":0,"max":4,"type":"n","enc":"raw"}}}}"#),
-        format!(r#"{{{type_and_bitmap},"2":{{"len":2,"max":4,"type":"n","enc":"ascii"}}}}"#),
-        format!(
-            r#"{{{type_and_bitmap},"2":{{"len":0,"max":4,"type":"n","enc":"ascii","len_enc":"ascii"}}}}"#
-        ),
-        format!(
-            r#"{{{type_and_bitmap},"2":{{"len":2,"max":100,"type":"n","enc":"ascii","len_enc":"ascii"}}}}"#
-        ),
-        format!(r#"{{{type_and_bitmap},"2":{{"len":0,"max":4,"type":"q","enc":"ascii"}}}}"#),
-        format!(r#"{{{type_and_bitmap},"2":{{"len":0,"max":4,"type":"n","enc":"ascii","more":1}}}}"#),
+        second(r#""len":0,"max":4,"type":"n","enc":"raw""#),
+        second(r#""len":2,"max":4,"type":"n","enc":"ascii""#),
+        second(r#""len":0,"max":4,"type":"n","enc":"ascii","len_enc":"ascii""#),
+        second(r#""len":2,"max":100,"type":"n","enc":"ascii","len_enc":"ascii""#),
+        second(r#""len":0,"max":4,"type":"q","enc":"ascii""#),
+        second(r#""len":0,"max":4,"type":"n","enc":"ascii","more":1"#),
         format!(r#"{{{type_and_bitmap},"roles":{{"ksn":53}}}}"#),
         format!(r#"{{{type_and_bitmap},"roles":{{"pin":53}}}}"#),
     ] {
