@@ -4,11 +4,11 @@
 mod dialect;
 
 use super::flags::{Flags, wrong};
-use super::{json, no_verb};
+use super::{json, no_verb, refused_at};
 use crate::args;
 use crate::report::{Failure, Outcome, Report};
 use dialect::Named;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 use std::fmt::Write;
 use symbolon_types::{CoreRefusal, hex_parse, hex_upper};
 use symbolon_wire::iso8583::{Dialect, Head, Iso8583Error, Kind, Message, Mti, Places, Value};
@@ -41,15 +41,8 @@ pub fn run(verb: &str, flags: Flags) -> Outcome {
     }
 }
 
-/// A refusal whose detail says where.
-fn refused(code: CoreRefusal, detail: &str) -> Failure {
-    let refused = code.refused();
-    let more = json!({ "refusal": { "code": refused.code, "name": refused.name, "detail": detail } });
-    Failure::Refused { refused, more }
-}
-
 fn wrong_message(error: Iso8583Error) -> Failure {
-    refused(CoreRefusal::from(error), &error.to_string())
+    refused_at(CoreRefusal::from(error), &error.to_string())
 }
 
 fn decode(mut flags: Flags) -> Outcome {
@@ -143,7 +136,7 @@ impl Wanted {
         let mut places = Places::new();
         let message = dialect.decode(&out, &mut places).map_err(wrong_message)?;
         if self.bitmap.as_ref().is_some_and(|bitmap| *bitmap != message.bitmap_hex()) {
-            return Err(refused(CoreRefusal::Malformed, "the bitmap given is not that of the fields"));
+            return Err(refused_at(CoreRefusal::Malformed, "the bitmap given is not that of the fields"));
         }
         Ok(out)
     }
@@ -154,15 +147,16 @@ fn field(dialect: &Dialect, key: &str, value: &Json) -> Result<(u8, Vec<u8>), Fa
     if !plain {
         return Err(misuse("a key of \"fields\" is not a field's number"));
     }
-    let unknown = || refused(CoreRefusal::FieldUnknown, "the dialect has no field of such a number");
+    let unknown = || refused_at(CoreRefusal::FieldUnknown, "the dialect has no field of such a number");
     let number: u8 = key.parse().map_err(|_| unknown())?;
     let value = value.as_str().ok_or_else(|| misuse(&format!("field {number} is not a text")))?;
     let spec = dialect.spec(number).ok_or_else(|| wrong_message(Iso8583Error::Unknown { field: number }))?;
     if spec.kind != Kind::Binary {
         return Ok((number, value.as_bytes().to_vec()));
     }
-    let hex =
-        || refused(CoreRefusal::FieldInvalid, &format!("field {number} holds bytes and is not hexadecimal"));
+    let hex = || {
+        refused_at(CoreRefusal::FieldInvalid, &format!("field {number} holds bytes and is not hexadecimal"))
+    };
     Ok((number, hex_parse(value).ok_or_else(hex)?))
 }
 

@@ -22,7 +22,9 @@ mod track;
 
 use crate::report::{Failure, Outcome};
 use flags::{Flags, named};
+use serde_json::json;
 use std::ffi::OsString;
+use symbolon_types::Refused;
 
 /// One family of the calculator: a file of this folder.
 struct Family {
@@ -90,6 +92,13 @@ pub fn run(parser: lexopt::Parser) -> Outcome {
     };
     let verb = flags.word().map(|word| named(&word)).unwrap_or_default();
     (family.run)(&verb, flags)
+}
+
+/// A refusal whose detail says where: never what is there.
+fn refused_at(refused: impl Into<Refused>, detail: &str) -> Failure {
+    let refused = refused.into();
+    let more = json!({ "refusal": { "code": refused.code, "name": refused.name, "detail": detail } });
+    Failure::Refused { refused, more }
 }
 
 /// That a family has no such verb.

@@ -1,7 +1,7 @@
 //! `symbolon tool qr`: EMVCo QR codes, merchant- and consumer-presented, read and written in `core/wire`; the symbol itself as SVG.
 use super::flags::{Flags, line};
-use super::no_verb;
-use super::tlv::{Item, items, json_of, lines, refused_at, shapeless, written};
+use super::tlv::{Item, items, json_of, lines, shapeless, written};
+use super::{no_verb, refused_at};
 use crate::report::{Failure, Outcome, Report};
 use qrcode::{Color, EcLevel, QrCode};
 use serde_json::{Value, json};

@@ -1,10 +1,10 @@
 //! `symbolon tool tlv`: the data objects of cards and terminals (BER-TLV, EMV Book 3), read and written in `core/wire`.
 use super::flags::{Flags, wrong};
-use super::no_verb;
+use super::{no_verb, refused_at};
 use crate::report::{Failure, Outcome, Report};
 use serde_json::{Value, json};
 use std::fmt::Write;
-use symbolon_types::{Refused, hex_parse, hex_upper};
+use symbolon_types::{hex_parse, hex_upper};
 use symbolon_wire::tlv::cvm::CvmList;
 use symbolon_wire::tlv::dictionary::{Kernel, element, meanings};
 use symbolon_wire::tlv::dol::Dol;
@@ -48,13 +48,6 @@ pub fn run(verb: &str, flags: Flags) -> Outcome {
 
 fn kernel(flags: &mut Flags) -> Result<Option<Kernel>, Failure> {
     flags.choice("kernel", &Kernel::ALL.map(|kernel| (kernel.name(), kernel)))
-}
-
-/// A refusal whose detail says where: never what is there.
-pub(super) fn refused_at(refused: impl Into<Refused>, detail: &str) -> Failure {
-    let refused = refused.into();
-    let more = json!({ "refusal": { "code": refused.code, "name": refused.name, "detail": detail } });
-    Failure::Refused { refused, more }
 }
 
 fn refused(error: TlvError) -> Failure {

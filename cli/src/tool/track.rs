@@ -1,7 +1,6 @@
 //! `symbolon tool track`: magnetic tracks as text, bits and times between flux reversals, computed in `core/wire`.
 use super::flags::{Flags, line, wrong};
-use super::no_verb;
-use super::tlv::refused_at;
+use super::{no_verb, refused_at};
 use crate::report::{Failure, Outcome, Report};
 use serde_json::{Map, Value, json};
 use symbolon_types::Secret;
