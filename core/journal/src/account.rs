@@ -25,6 +25,9 @@ cbor_enum! {
         1 => DebitsWithinCredits(()),
         /// Credits, pending and posted, are at most the debits posted: a thing of value that cannot be handed out twice.
         2 => CreditsWithinDebits(()),
+        /// Debits, pending and posted, are at most the credits posted and a credit line of so many minor units, 0 to [`MINOR_MAX`]: a card's
+        /// account, an overdraft.
+        3 => DebitsWithinCreditLine(u64),
     }
 }
 
@@ -55,16 +58,16 @@ cbor_map! {
 }
 
 /// An account from its owner's side, in minor units. The normal side is the credits, but for [`Limit::CreditsWithinDebits`] the debits.
-/// Only an unlimited account's figures can be negative.
+/// Available is negative on an unlimited account only; posted also where a credit line is in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Balance {
     /// Of all figures.
     pub currency: Currency,
-    /// What is there by what was posted, reserved or not: `available + reserved`.
+    /// What is there by what was posted, reserved or not, without any credit line.
     pub posted: i64,
     /// What is held by pending transfers that would take from the account.
     pub reserved: u64,
-    /// What can be spent now: posted less reserved.
+    /// What can be spent now: posted and the credit line, less reserved.
     pub available: i64,
     /// What pending transfers would bring; not available before they are posted.
     pub incoming: u64,
@@ -98,17 +101,29 @@ impl Turnover {
     }
 }
 
+impl Limit {
+    /// By how much the debits may pass the credits, in minor units.
+    fn credit_line(self) -> u64 {
+        match self {
+            Self::DebitsWithinCreditLine(minor) => minor,
+            Self::Unlimited(()) | Self::DebitsWithinCredits(()) | Self::CreditsWithinDebits(()) => 0,
+        }
+    }
+}
+
 impl Account {
     pub(crate) fn within_limit(&self) -> Result<(), JournalRefusal> {
-        match self.limit {
-            Limit::DebitsWithinCredits(()) if self.debits.total() > self.credits.posted => {
-                Err(JournalRefusal::ExceedsCredits)
+        let (within, refusal) = match self.limit {
+            Limit::Unlimited(()) => return Ok(()),
+            Limit::CreditsWithinDebits(()) => {
+                (self.credits.total() <= self.debits.posted, JournalRefusal::ExceedsDebits)
             }
-            Limit::CreditsWithinDebits(()) if self.credits.total() > self.debits.posted => {
-                Err(JournalRefusal::ExceedsDebits)
+            Limit::DebitsWithinCredits(()) | Limit::DebitsWithinCreditLine(_) => {
+                let most = self.credits.posted.saturating_add(self.limit.credit_line());
+                (self.debits.total() <= most, JournalRefusal::ExceedsCredits)
             }
-            _ => Ok(()),
-        }
+        };
+        if within { Ok(()) } else { Err(refusal) }
     }
 
     /// The account from its owner's side.
@@ -116,14 +131,18 @@ impl Account {
     pub fn balance(&self) -> Balance {
         let (normal, other) = match self.limit {
             Limit::CreditsWithinDebits(()) => (self.debits, self.credits),
-            _ => (self.credits, self.debits),
+            Limit::Unlimited(()) | Limit::DebitsWithinCredits(()) | Limit::DebitsWithinCreditLine(_) => {
+                (self.credits, self.debits)
+            }
         };
         let posted = signed(normal.posted).saturating_sub(signed(other.posted));
         Balance {
             currency: self.currency,
             posted,
             reserved: other.pending,
-            available: posted.saturating_sub(signed(other.pending)),
+            available: posted
+                .saturating_add(signed(self.limit.credit_line()))
+                .saturating_sub(signed(other.pending)),
             incoming: normal.pending,
         }
     }
@@ -136,7 +155,8 @@ fn signed(minor: u64) -> i64 {
 /// Opens an account with nothing on it. Asked again with the same currency and limit it answers [`Done::Exists`].
 ///
 /// # Errors
-/// [`JournalRefusal::ExistsWithDifferentBody`] when the id is of an account with another currency or limit.
+/// [`JournalRefusal::ExistsWithDifferentBody`] when the id is of an account with another currency or limit; [`JournalRefusal::Overflow`] for a
+/// credit line above [`MINOR_MAX`].
 pub fn open_account(
     rows: &mut dyn Rows,
     ctx: &Ctx,
@@ -147,6 +167,9 @@ pub fn open_account(
     if let Some(found) = ACCOUNTS.get(rows, id) {
         let same = found.currency == currency && found.limit == limit;
         return if same { Ok(Done::Exists) } else { Err(JournalRefusal::ExistsWithDifferentBody) };
+    }
+    if limit.credit_line() > MINOR_MAX {
+        return Err(JournalRefusal::Overflow);
     }
     let nothing = Turnover::default();
     let opened = Account { currency, limit, debits: nothing, credits: nothing, opened_at: ctx.at };
@@ -183,6 +206,8 @@ mod tests {
         assert_eq!((stock.posted, stock.reserved, stock.available, stock.incoming), (80, 30, 50, 5));
         let bank = account(Limit::Unlimited(()), (30, 100), (0, 20)).balance();
         assert_eq!((bank.posted, bank.available), (-80, -110));
+        let card = account(Limit::DebitsWithinCreditLine(50), (30, 100), (5, 90)).balance();
+        assert_eq!((card.posted, card.reserved, card.available, card.incoming), (-10, 30, 10, 5));
     }
 
     #[test]
@@ -195,6 +220,13 @@ mod tests {
             incoming.within_limit(),
             Err(JournalRefusal::ExceedsCredits),
             "what is to come cannot be spent"
+        );
+        let line = Limit::DebitsWithinCreditLine(50);
+        assert_eq!(account(line, (60, 90), (0, 100)).within_limit(), Ok(()));
+        assert_eq!(
+            account(line, (61, 90), (100, 100)).within_limit(),
+            Err(JournalRefusal::ExceedsCredits),
+            "nor is it with a credit line"
         );
         let mirrored = account(Limit::CreditsWithinDebits(()), (0, 100), (61, 40));
         assert_eq!(mirrored.within_limit(), Err(JournalRefusal::ExceedsDebits));

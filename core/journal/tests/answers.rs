@@ -247,6 +247,33 @@ fn what_is_held_cannot_be_spent_or_held_again() {
     accepted(&mut rows, &[void(3, 1), pay(4, ANN, BANK, eur(70))]);
 }
 
+/// What is held counts against the credit line, and what is paid back can be spent again.
+#[test]
+fn a_credit_line_is_spent_to_its_end_and_no_further() {
+    const CARD: AccountId = AccountId([7; 16]);
+    let mut rows = journal();
+    let line = |minor| Limit::DebitsWithinCreditLine(minor);
+    let before = rows.clone();
+    let above = open_account(&mut rows, &at(1), &CARD, Currency::EUR, line(MINOR_MAX + 1));
+    assert_eq!(above, Err(JournalRefusal::Overflow));
+    assert!(rows == before);
+    let widest = open_account(&mut rows, &at(1), &AccountId([8; 16]), Currency::EUR, line(MINOR_MAX));
+    assert_eq!(widest, Ok(Done::Created));
+    assert_eq!(open_account(&mut rows, &at(1), &CARD, Currency::EUR, line(100)), Ok(Done::Created));
+    assert_eq!(open_account(&mut rows, &at(1), &CARD, Currency::EUR, line(100)), Ok(Done::Exists));
+    let other = open_account(&mut rows, &at(1), &CARD, Currency::EUR, line(101));
+    assert_eq!(other, Err(JournalRefusal::ExistsWithDifferentBody));
+
+    accepted(&mut rows, &[hold(1, CARD, BANK, eur(60), None)]);
+    refused(&mut rows, &[pay(2, CARD, BANK, eur(41))], 0, JournalRefusal::ExceedsCredits);
+    accepted(&mut rows, &[pay(2, CARD, BANK, eur(40)), post(3, 1, None)]);
+    let balance = account(&rows, &CARD).unwrap().balance();
+    assert_eq!((balance.posted, balance.reserved, balance.available), (-100, 0, 0));
+    refused(&mut rows, &[hold(4, CARD, BANK, eur(1), None)], 0, JournalRefusal::ExceedsCredits);
+    accepted(&mut rows, &[pay(5, BANK, CARD, eur(30)), hold(4, CARD, BANK, eur(30), None)]);
+    assert!(audit(&rows).is_ok());
+}
+
 #[test]
 fn what_is_to_come_cannot_be_spent() {
     let mut rows = journal();

@@ -5,14 +5,15 @@ use symbolon_journal::*;
 use symbolon_state::{Ctx, MemoryRows};
 use symbolon_types::{Amount, Currency, Hash, MINOR_MAX, UnixMs};
 
-/// Accounts 0 to 5; 6 is never opened.
-const ACCOUNTS: [(Currency, Limit); 6] = [
+/// Accounts 0 to 6; 7 is never opened.
+const ACCOUNTS: [(Currency, Limit); 7] = [
     (Currency::EUR, Limit::Unlimited(())),
     (Currency::EUR, Limit::DebitsWithinCredits(())),
     (Currency::EUR, Limit::DebitsWithinCredits(())),
     (Currency::EUR, Limit::CreditsWithinDebits(())),
     (Currency::JPY, Limit::Unlimited(())),
     (Currency::JPY, Limit::DebitsWithinCredits(())),
+    (Currency::EUR, Limit::DebitsWithinCreditLine(70)),
 ];
 
 fn account_id(n: u8) -> AccountId {
@@ -87,9 +88,12 @@ impl Model {
             return Err(JournalRefusal::Overflow);
         }
         let limit = |account| Self::opened(account).unwrap().1;
-        if limit(movement.debit) == Limit::DebitsWithinCredits(())
-            && debit.debits.iter().sum::<u128>() > debit.credits[1]
-        {
+        let most = match limit(movement.debit) {
+            Limit::DebitsWithinCredits(()) => debit.credits[1],
+            Limit::DebitsWithinCreditLine(line) => debit.credits[1] + u128::from(line),
+            Limit::Unlimited(()) | Limit::CreditsWithinDebits(()) => u128::MAX,
+        };
+        if debit.debits.iter().sum::<u128>() > most {
             return Err(JournalRefusal::ExceedsCredits);
         }
         if limit(movement.credit) == Limit::CreditsWithinDebits(())
@@ -218,7 +222,7 @@ fn amounts() -> impl Strategy<Value = Amount> {
 
 fn transfers() -> impl Strategy<Value = Transfer> {
     let id = || (0u8..24).prop_map(|n| TransferId([n; 16]));
-    let account = || prop_oneof![20 => 0u8..6, 1 => Just(6)].prop_map(account_id);
+    let account = || prop_oneof![20 => 0u8..7, 1 => Just(7)].prop_map(account_id);
     let movement = || {
         (account(), account(), amounts()).prop_map(|(debit, credit, amount)| Movement {
             debit,
@@ -254,7 +258,7 @@ fn compare(rows: &MemoryRows, model: &Model) {
     assert_eq!(report.totals, totals(rows));
     assert!(report.totals.iter().all(Totals::even), "money is conserved");
     assert_eq!(report.transfers, u64::try_from(model.transfers.len()).unwrap());
-    for n in 0..6 {
+    for n in 0..7 {
         let kept = account(rows, &account_id(n)).unwrap();
         let side = |side: Turnover| [u128::from(side.pending), u128::from(side.posted)];
         let sums = Sums { debits: side(kept.debits), credits: side(kept.credits) };
