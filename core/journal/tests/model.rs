@@ -13,7 +13,7 @@ const ACCOUNTS: [(Currency, Limit); 7] = [
     (Currency::EUR, Limit::CreditsWithinDebits(())),
     (Currency::JPY, Limit::Unlimited(())),
     (Currency::JPY, Limit::DebitsWithinCredits(())),
-    (Currency::EUR, Limit::DebitsWithinCreditLine(70)),
+    (Currency::EUR, Limit::DebitsWithinCreditLine(20)),
 ];
 
 fn account_id(n: u8) -> AccountId {
