@@ -54,6 +54,8 @@ pub struct Metrics {
     pub timeouts_read: Counter,
     /// Connections ended because nothing came and nothing was under way.
     pub timeouts_idle: Counter,
+    /// Connections ended because, long after the last request, an answer was still to come.
+    pub timeouts_answer: Counter,
     /// Connections ended because the other side did not read.
     pub timeouts_write: Counter,
 }

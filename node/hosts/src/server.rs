@@ -65,6 +65,8 @@ pub struct Settings {
     pub read_patience: Duration,
     /// How long nothing may come while nothing is under way.
     pub idle_patience: Duration,
+    /// How long requests under way may take, together, once the other side has ended its sending.
+    pub answer_patience: Duration,
     /// How long one answer may take to be written.
     pub write_patience: Duration,
     /// How long requests under way may take once the listener is told to stop.
@@ -86,6 +88,7 @@ impl Settings {
             answer_keep_alive: false,
             read_patience: Duration::from_secs(10),
             idle_patience: Duration::from_secs(300),
+            answer_patience: Duration::from_secs(60),
             write_patience: Duration::from_secs(5),
             grace: Duration::from_secs(5),
         }
@@ -219,7 +222,10 @@ async fn link<S: Service>(
     let Reader { queue, mut answers, .. } = reader;
     drop(queue);
     let finish = async { while answers.join_next().await.is_some() {} };
-    tokio::join!(finish, writer);
+    let ended = timeout(shared.settings.answer_patience, async { tokio::join!(finish, writer) }).await;
+    if ended.is_err() {
+        shared.metrics.timeouts_answer.count();
+    }
 }
 
 struct Reader<S> {

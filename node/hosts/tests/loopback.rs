@@ -150,6 +150,41 @@ async fn one_that_does_not_read_is_closed_and_nobody_waits() {
     reaches(&host.metrics.timeouts_write, 1).await;
 }
 
+/// Who has ended its sending still gets its answers, and keeps its place no longer than they may take.
+#[tokio::test]
+async fn an_answer_that_does_not_come_frees_its_place() {
+    let bounds = |settings: &mut Settings| {
+        (settings.connections_max, settings.answer_patience) = (1, Duration::from_millis(500));
+    };
+    let host = run(bounds).await;
+    let mut stream = connect(&host).await;
+    send(&mut stream, b"\x01soon").await;
+    stream.shutdown().await.unwrap();
+    assert_eq!(receive(&mut stream).await, b"\x01soon");
+    closed(&mut stream).await;
+    assert_eq!(host.metrics.timeouts_answer.total(), 0);
+
+    let host = run(bounds).await;
+    let mut stream = connect(&host).await;
+    send(&mut stream, b"\xFFnever").await;
+    stream.shutdown().await.unwrap();
+    closed(&mut stream).await;
+    reaches(&host.metrics.timeouts_answer, 1).await;
+    // the place is free as soon as the listener has seen the link's end
+    let freed = async {
+        loop {
+            let mut next = connect(&host).await;
+            send(&mut next, b"\0next").await;
+            let mut answer = Vec::new();
+            drop(next.shutdown().await);
+            if next.read_to_end(&mut answer).await.is_ok() && !answer.is_empty() {
+                return answer;
+            }
+        }
+    };
+    assert_eq!(timeout(PATIENCE, freed).await.unwrap(), b"\0\x05\0next");
+}
+
 #[tokio::test]
 async fn bounds_on_connections() {
     let host = run(|settings| settings.connections_max = 2).await;
