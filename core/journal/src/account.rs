@@ -1,7 +1,7 @@
 //! Accounts: what was debited and credited, pending and posted, and the limit that the two must keep.
 //!
 //! **Invariant:** pending plus posted of either side is at most [`MINOR_MAX`], so that posting a hold never overflows.
-use crate::{Done, JournalRefusal};
+use crate::{Done, Hold, JournalRefusal};
 use symbolon_state::{Ctx, Rows, Table, key_identifier};
 use symbolon_types::{Currency, MINOR_MAX, UnixMs, identifier};
 use symbolon_wire::{cbor_enum, cbor_identifier, cbor_map};
@@ -54,6 +54,8 @@ cbor_map! {
         4 => credits: Turnover,
         /// When it was opened.
         5 => opened_at: UnixMs,
+        /// How many entries its history has; it keeps none where absent.
+        6 => entries: Option<u64>,
     }
 }
 
@@ -79,21 +81,12 @@ impl Turnover {
         self.pending.saturating_add(self.posted)
     }
 
-    pub(crate) fn hold(&mut self, minor: u64) -> Result<(), JournalRefusal> {
-        self.pending = self.pending.checked_add(minor).ok_or(JournalRefusal::Overflow)?;
-        self.bounded()
-    }
-
-    pub(crate) fn post(&mut self, minor: u64) -> Result<(), JournalRefusal> {
-        self.posted = self.posted.checked_add(minor).ok_or(JournalRefusal::Overflow)?;
-        self.bounded()
-    }
-
-    /// Ends a hold of `held`, of which `posted` moves for good. `None` when less is pending than was held: the rows are damaged.
-    pub(crate) fn settle(&mut self, held: u64, posted: u64) -> Option<()> {
-        self.pending = self.pending.checked_sub(held)?;
-        self.posted = self.posted.checked_add(posted)?;
-        Some(())
+    /// Moves one hold's share from what it was to what it is. `None` when less is pending or posted than it was: the rows are damaged.
+    pub(crate) fn change(self, was: &Hold, is: &Hold) -> Option<Result<Self, JournalRefusal>> {
+        let (pending, posted) = (self.pending.checked_sub(was.held)?, self.posted.checked_sub(was.posted)?);
+        let sum = pending.checked_add(is.held).zip(posted.checked_add(is.posted));
+        let changed = sum.map(|(pending, posted)| Self { pending, posted });
+        Some(changed.ok_or(JournalRefusal::Overflow).and_then(|side| side.bounded().map(|()| side)))
     }
 
     pub(crate) fn bounded(self) -> Result<(), JournalRefusal> {
@@ -152,11 +145,11 @@ fn signed(minor: u64) -> i64 {
     i64::try_from(minor).unwrap_or(i64::MAX)
 }
 
-/// Opens an account with nothing on it. Asked again with the same currency and limit it answers [`Done::Exists`].
+/// Opens an account with nothing on it, which keeps no history. Asked again with the same currency and limit it answers [`Done::Exists`].
 ///
 /// # Errors
-/// [`JournalRefusal::ExistsWithDifferentBody`] when the id is of an account with another currency or limit; [`JournalRefusal::Overflow`] for a
-/// credit line above [`MINOR_MAX`].
+/// [`JournalRefusal::ExistsWithDifferentBody`] when the id is of an account with another currency or limit, or with a history;
+/// [`JournalRefusal::Overflow`] for a credit line above [`MINOR_MAX`].
 pub fn open_account(
     rows: &mut dyn Rows,
     ctx: &Ctx,
@@ -164,15 +157,42 @@ pub fn open_account(
     currency: Currency,
     limit: Limit,
 ) -> Result<Done, JournalRefusal> {
+    open(rows, ctx, id, currency, limit, None)
+}
+
+/// As [`open_account`], of an account that keeps its history: see [`crate::account_at`] and [`crate::entries`].
+///
+/// # Errors
+/// As [`open_account`], the other way about.
+pub fn open_account_with_history(
+    rows: &mut dyn Rows,
+    ctx: &Ctx,
+    id: &AccountId,
+    currency: Currency,
+    limit: Limit,
+) -> Result<Done, JournalRefusal> {
+    open(rows, ctx, id, currency, limit, Some(0))
+}
+
+fn open(
+    rows: &mut dyn Rows,
+    ctx: &Ctx,
+    id: &AccountId,
+    currency: Currency,
+    limit: Limit,
+    entries: Option<u64>,
+) -> Result<Done, JournalRefusal> {
     if let Some(found) = ACCOUNTS.get(rows, id) {
-        let same = found.currency == currency && found.limit == limit;
+        let same = found.currency == currency
+            && found.limit == limit
+            && found.entries.is_some() == entries.is_some();
         return if same { Ok(Done::Exists) } else { Err(JournalRefusal::ExistsWithDifferentBody) };
     }
     if limit.credit_line() > MINOR_MAX {
         return Err(JournalRefusal::Overflow);
     }
     let nothing = Turnover::default();
-    let opened = Account { currency, limit, debits: nothing, credits: nothing, opened_at: ctx.at };
+    let opened = Account { currency, limit, debits: nothing, credits: nothing, opened_at: ctx.at, entries };
     ACCOUNTS.put(rows, id, &opened);
     Ok(Done::Created)
 }
@@ -195,6 +215,7 @@ mod tests {
             debits: side(debits),
             credits: side(credits),
             opened_at: UnixMs(0),
+            entries: None,
         }
     }
 
@@ -235,12 +256,15 @@ mod tests {
 
     #[test]
     fn a_side_is_bounded_counting_what_is_pending() {
-        let mut side = Turnover { pending: 10, posted: MINOR_MAX - 11 };
-        assert_eq!(side.hold(1), Ok(()));
-        assert_eq!(side.clone().hold(1), Err(JournalRefusal::Overflow));
-        assert_eq!(side.clone().post(1), Err(JournalRefusal::Overflow));
-        assert_eq!(side.settle(11, 11), Some(()));
-        assert_eq!(side, Turnover { pending: 0, posted: MINOR_MAX });
-        assert_eq!(side.settle(1, 0), None);
+        let side = Turnover { pending: 10, posted: MINOR_MAX - 11 };
+        let hold = |held, posted| Hold { held, posted, ..Hold::NOTHING };
+        let full = Turnover { pending: 11, ..side };
+        assert_eq!(side.change(&hold(10, 0), &hold(11, 0)), Some(Ok(full)));
+        assert_eq!(full.change(&Hold::NOTHING, &hold(1, 0)), Some(Err(JournalRefusal::Overflow)));
+        assert_eq!(full.change(&Hold::NOTHING, &hold(0, u64::MAX)), Some(Err(JournalRefusal::Overflow)));
+        let posted = Turnover { pending: 0, posted: MINOR_MAX };
+        assert_eq!(full.change(&hold(11, 0), &hold(0, 11)), Some(Ok(posted)));
+        assert_eq!(posted.change(&hold(1, 0), &hold(0, 0)), None, "less is pending than was held");
+        assert_eq!(side.change(&hold(0, MINOR_MAX), &hold(0, MINOR_MAX)), None, "or posted");
     }
 }

@@ -2,12 +2,13 @@
 //!
 //! Rows are read in pages; only the accounts' figures are kept, so the memory used grows with the accounts, not with the transfers.
 use crate::account::{ACCOUNTS, Account, Turnover};
-use crate::transfer::{DUE, Row, TRANSFERS};
-use crate::{AccountId, JournalRefusal, Kind, Movement, PAGE, Pending, Settled, State, TransferId};
+use crate::history::HISTORY;
+use crate::transfer::{DUE, PARTS, Row, TRANSFERS};
+use crate::{AccountId, End, Entry, Hold, Kind, Movement, PAGE, Pending, State, TransferId};
 use alloc::{collections::BTreeMap, vec::Vec};
 use core::convert::Infallible;
 use symbolon_state::{Key, Rows, Table};
-use symbolon_types::Currency;
+use symbolon_types::{Currency, UnixMs};
 use symbolon_wire::cbor::Cbor;
 
 /// The sums over all accounts of one currency, in minor units. Debits equal credits, posted and pending.
@@ -49,10 +50,12 @@ pub enum JournalDamage {
     LimitBroken(AccountId),
     /// The transfer's currency is not its account's.
     CurrencyWrong(TransferId),
-    /// A transfer and the hold that it settles do not agree, or its state is not one of its kind.
+    /// A transfer and the hold that it names do not agree, or its state is not one of its kind.
     HoldWrong(TransferId),
     /// A pending hold with an end is not listed under it, or what is listed is no such hold.
     DueWrong(TransferId),
+    /// The account's history is not in order, has more or fewer entries than it should, or does not end with what is on the account.
+    HistoryWrong(AccountId),
 }
 
 /// The sums over all accounts, by currency in the order of their numeric codes.
@@ -72,17 +75,22 @@ pub fn audit(rows: &dyn Rows) -> Result<Audit, JournalDamage> {
     let mut books = Books { rows, accounts: BTreeMap::new(), transfers: 0, pending: 0 };
     each_account(rows, |id, kept| {
         let nothing = Turnover::default();
-        books.accounts.insert(*id, Book { kept, debits: nothing, credits: nothing });
+        books.accounts.insert(*id, Book { kept, debits: nothing, credits: nothing, last: None });
     });
     pages(rows, &TRANSFERS, |id, row| books.transfer(id, &row))?;
-    pages(rows, &DUE, |(at, id), ()| match TRANSFERS.get(rows, id) {
-        Some(Row { kind: Kind::Pending(held), state: State::Pending(()), .. })
-            if held.expires_at == Some(*at) =>
+    pages(rows, &DUE, |(at, id), ()| match TRANSFERS.get(rows, id).map(|row| row.state) {
+        Some(State::Hold(hold)) if hold.due() == Some(*at) => Ok(()),
+        _ => Err(JournalDamage::DueWrong(*id)),
+    })?;
+    pages(rows, &PARTS, |(hold, number), id| match TRANSFERS.get(rows, &id) {
+        Some(Row { kind, state: State::Part(found), .. })
+            if found == *number && names(&kind) == Some(*hold) =>
         {
             Ok(())
         }
-        _ => Err(JournalDamage::DueWrong(*id)),
+        _ => Err(JournalDamage::HoldWrong(id)),
     })?;
+    books.history()?;
     let totals = books.compare()?;
     let accounts = u64::try_from(books.accounts.len()).unwrap_or(u64::MAX);
     Ok(Audit { accounts, transfers: books.transfers, pending: books.pending, totals })
@@ -130,11 +138,23 @@ fn add(sums: &mut BTreeMap<Currency, Totals>, account: &Account) {
     add(&mut sum.credits_pending, account.credits.pending);
 }
 
-/// An account as it is kept, and as its transfers make it.
+/// An account as it is kept, as its transfers make it, and as its history has it.
 struct Book {
     kept: Account,
     debits: Turnover,
     credits: Turnover,
+    last: Option<(u64, Entry)>,
+}
+
+/// The hold that a transfer names.
+fn names(kind: &Kind) -> Option<TransferId> {
+    match kind {
+        Kind::Post(post) => Some(post.pending),
+        Kind::Void(pending) => Some(*pending),
+        Kind::Capture(part) | Kind::Release(part) => Some(part.pending),
+        Kind::Increase(more) => Some(more.pending),
+        Kind::Posted(_) | Kind::Pending(_) => None,
+    }
 }
 
 struct Books<'a> {
@@ -147,87 +167,108 @@ struct Books<'a> {
 impl Books<'_> {
     fn transfer(&mut self, id: &TransferId, row: &Row) -> Result<(), JournalDamage> {
         self.transfers = self.transfers.saturating_add(1);
+        let named = names(&row.kind);
         match (&row.kind, row.state) {
-            (Kind::Posted(movement), State::Final(())) => self.posted(id, movement, movement.amount.minor()),
-            (Kind::Pending(held), state) => self.held(id, held, state),
-            (Kind::Post(post), State::Final(())) => match self.state(&post.pending) {
-                Some(State::Posted(settled)) if settled.by == *id => Ok(()),
-                _ => Err(JournalDamage::HoldWrong(*id)),
-            },
-            (Kind::Void(pending), State::Final(())) if self.state(pending) == Some(State::Voided(*id)) => {
+            (Kind::Posted(movement), State::Final(())) => {
+                self.add(id, movement, &Hold { posted: movement.amount.minor(), ..Hold::NOTHING })
+            }
+            (Kind::Pending(asked), State::Hold(hold)) => self.hold(id, asked, &hold),
+            (Kind::Post(_) | Kind::Void(_), State::Final(()))
+                if named.and_then(|hold| self.ended_by(&hold)) == Some(*id) =>
+            {
+                Ok(())
+            }
+            (Kind::Capture(_) | Kind::Release(_) | Kind::Increase(_), State::Part(number))
+                if named.and_then(|hold| PARTS.get(self.rows, &(hold, number))) == Some(*id) =>
+            {
                 Ok(())
             }
             _ => Err(JournalDamage::HoldWrong(*id)),
         }
     }
 
-    fn held(&mut self, id: &TransferId, held: &Pending, state: State) -> Result<(), JournalDamage> {
-        match state {
-            State::Pending(()) => self.pending(id, held),
-            State::Posted(settled) if self.posts(id, held, &settled) => {
-                self.posted(id, &held.movement, settled.amount.minor())
-            }
-            State::Voided(by) if self.kind(&by) == Some(Kind::Void(*id)) => Ok(()),
-            State::Expired(at) if held.expires_at == Some(at) => Ok(()),
-            _ => Err(JournalDamage::HoldWrong(*id)),
+    /// The hold as its parts and its end make it, against the hold as it is kept.
+    fn hold(&mut self, id: &TransferId, asked: &Pending, kept: &Hold) -> Result<(), JournalDamage> {
+        let wrong = JournalDamage::HoldWrong(*id);
+        let mut hold = Hold::asked(asked);
+        for number in 0..kept.parts {
+            let part = PARTS.get(self.rows, &(*id, number)).ok_or(wrong)?;
+            hold = self.step(id, asked, hold, part).ok_or(wrong)?;
         }
-    }
-
-    fn pending(&mut self, id: &TransferId, held: &Pending) -> Result<(), JournalDamage> {
-        if held.expires_at.is_some_and(|at| DUE.get(self.rows, &(at, *id)).is_none()) {
+        hold = match kept.end.filter(|_| hold.is_open()) {
+            Some(End::Posted(by) | End::Voided(by)) => self.step(id, asked, hold, by).ok_or(wrong)?,
+            Some(End::Expired(at)) => hold.expired(at).ok_or(wrong)?,
+            None => hold,
+        };
+        if hold != *kept {
+            return Err(wrong);
+        }
+        if hold.due().is_some_and(|at| DUE.get(self.rows, &(at, *id)).is_none()) {
             return Err(JournalDamage::DueWrong(*id));
         }
-        self.pending = self.pending.saturating_add(1);
-        let minor = held.movement.amount.minor();
-        self.add(id, &held.movement, |side| side.hold(minor))
+        self.pending = self.pending.saturating_add(u64::from(hold.is_open()));
+        self.add(id, &asked.movement, &hold)
     }
 
-    fn posted(&mut self, id: &TransferId, movement: &Movement, minor: u64) -> Result<(), JournalDamage> {
-        self.add(id, movement, |side| side.post(minor))
+    /// What the transfer `by` made of the hold when it was executed.
+    fn step(&self, id: &TransferId, asked: &Pending, hold: Hold, by: TransferId) -> Option<Hold> {
+        let row = TRANSFERS.get(self.rows, &by).filter(|row| names(&row.kind) == Some(*id))?;
+        hold.step(asked, by, &row.kind, row.at).ok()
     }
 
-    /// Whether `settled` is what the transfer it names asked for.
-    fn posts(&self, id: &TransferId, held: &Pending, settled: &Settled) -> bool {
-        let all = held.movement.amount;
-        let Some(Kind::Post(post)) = self.kind(&settled.by) else { return false };
-        post.pending == *id
-            && post.amount.unwrap_or(all) == settled.amount
-            && settled.amount.within(all) == Ok(true)
-            && settled.amount.minor() > 0
+    fn ended_by(&self, hold: &TransferId) -> Option<TransferId> {
+        match TRANSFERS.get(self.rows, hold)?.state {
+            State::Hold(Hold { end: Some(End::Posted(by) | End::Voided(by)), .. }) => Some(by),
+            _ => None,
+        }
     }
 
-    fn kind(&self, id: &TransferId) -> Option<Kind> {
-        TRANSFERS.get(self.rows, id).map(|row| row.kind)
-    }
-
-    fn state(&self, id: &TransferId) -> Option<State> {
-        TRANSFERS.get(self.rows, id).map(|row| row.state)
-    }
-
-    fn add(
-        &mut self,
-        id: &TransferId,
-        movement: &Movement,
-        add: impl Fn(&mut Turnover) -> Result<(), JournalRefusal>,
-    ) -> Result<(), JournalDamage> {
+    /// Adds a hold's share, or a movement's, to both its accounts.
+    fn add(&mut self, id: &TransferId, movement: &Movement, share: &Hold) -> Result<(), JournalDamage> {
         for (party, debited) in [(movement.debit, true), (movement.credit, false)] {
             let book = self.accounts.get_mut(&party).ok_or(JournalDamage::AccountMissing(party))?;
             if book.kept.currency != movement.amount.currency() {
                 return Err(JournalDamage::CurrencyWrong(*id));
             }
             let side = if debited { &mut book.debits } else { &mut book.credits };
-            add(side).map_err(|_| JournalDamage::BalanceWrong(party))?;
+            let sum = side.change(&Hold::NOTHING, share).and_then(Result::ok);
+            *side = sum.ok_or(JournalDamage::BalanceWrong(party))?;
         }
         Ok(())
     }
 
+    /// Reads every entry: numbered without a gap, in the order of time.
+    fn history(&mut self) -> Result<(), JournalDamage> {
+        pages(self.rows, &HISTORY, |(id, number), entry| {
+            let book = self.accounts.get_mut(id).ok_or(JournalDamage::AccountMissing(*id))?;
+            let (next, at) = match &book.last {
+                Some((last, before)) => (last.saturating_add(1), before.at),
+                None => (0, UnixMs(0)),
+            };
+            book.last = Some((*number, entry));
+            let right = *number == next && at <= entry.at;
+            if right { Ok(()) } else { Err(JournalDamage::HistoryWrong(*id)) }
+        })
+    }
+
     fn compare(&self) -> Result<Vec<Totals>, JournalDamage> {
         let mut sums = BTreeMap::new();
-        for (id, Book { kept, debits, credits }) in &self.accounts {
+        for (id, Book { kept, debits, credits, last }) in &self.accounts {
             if (kept.debits, kept.credits) != (*debits, *credits) {
                 return Err(JournalDamage::BalanceWrong(*id));
             }
             kept.within_limit().map_err(|_| JournalDamage::LimitBroken(*id))?;
+            let ends = match (kept.entries, last) {
+                (None | Some(0), None) => true,
+                (Some(count), Some((last, entry))) => {
+                    count.checked_sub(1) == Some(*last)
+                        && (entry.debits, entry.credits) == (*debits, *credits)
+                }
+                _ => false,
+            };
+            if !ends {
+                return Err(JournalDamage::HistoryWrong(*id));
+            }
             add(&mut sums, kept);
         }
         Ok(sums.into_values().collect())

@@ -1,16 +1,17 @@
 //! The execution of a chain: computed beside the rows first, written only when every transfer of it is right.
 //!
 //! **Invariant:** the rows are written after the last check, or not at all.
-use crate::account::{ACCOUNTS, Account, Turnover};
-use crate::transfer::{DUE, Row, TRANSFERS};
+use crate::account::{ACCOUNTS, Account};
+use crate::history::{Entry, HISTORY};
+use crate::transfer::{DUE, PARTS, Row, TRANSFERS};
 use crate::{
-    AccountId, Done, JournalRefusal, Kind, Movement, Pending, Post, Settled, State, Transfer, TransferId,
+    AccountId, Done, Hold, JournalRefusal, Kind, Movement, Pending, State, Transfer, TransferId,
     TransferResult,
 };
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::{vec, vec::Vec};
 use symbolon_state::{Ctx, Rows};
-use symbolon_types::{Amount, UnixMs};
+use symbolon_types::UnixMs;
 
 /// Executes the transfers as one linked chain, in their order: all of them or none. One answer each, by the crate's table; when one is
 /// refused the rows are as before. What an earlier transfer did the later ones of the chain see. An empty chain is answered with nothing.
@@ -40,12 +41,7 @@ fn run(rows: &mut dyn Rows, ctx: &Ctx, chain: &[Transfer]) -> Result<Done, (usiz
     for (at, transfer) in chain.iter().enumerate() {
         stage.transfer(transfer).map_err(|refusal| (at, refusal))?;
     }
-    let Stage { accounts, transfers, due, .. } = stage;
-    accounts.iter().for_each(|(id, account)| ACCOUNTS.put(rows, id, account));
-    transfers.iter().for_each(|(id, row)| TRANSFERS.put(rows, id, row));
-    for (key, pending) in &due {
-        if *pending { DUE.put(rows, key, &()) } else { DUE.delete(rows, key) }
-    }
+    stage.changes().write(rows);
     Ok(Done::Created)
 }
 
@@ -70,50 +66,80 @@ fn exists(rows: &dyn Rows, chain: &[Transfer]) -> Result<bool, (usize, JournalRe
     }
 }
 
-#[derive(Clone, Copy)]
-enum Phase {
-    Pending,
-    Posted,
+/// What is written when all of a chain is right.
+#[derive(Default)]
+struct Changes {
+    accounts: BTreeMap<AccountId, Account>,
+    history: Vec<((AccountId, u64), Entry)>,
+    transfers: BTreeMap<TransferId, Row>,
+    parts: Vec<((TransferId, u32), TransferId)>,
+    due: BTreeMap<(UnixMs, TransferId), bool>,
+}
+
+impl Changes {
+    fn write(&self, rows: &mut dyn Rows) {
+        self.accounts.iter().for_each(|(id, account)| ACCOUNTS.put(rows, id, account));
+        self.history.iter().for_each(|(key, entry)| HISTORY.put(rows, key, entry));
+        self.transfers.iter().for_each(|(id, row)| TRANSFERS.put(rows, id, row));
+        self.parts.iter().for_each(|(key, part)| PARTS.put(rows, key, part));
+        for (key, pending) in &self.due {
+            if *pending { DUE.put(rows, key, &()) } else { DUE.delete(rows, key) }
+        }
+    }
 }
 
 /// What the chain would write, over the rows it reads.
 struct Stage<'a> {
     rows: &'a dyn Rows,
     ctx: Ctx,
-    accounts: BTreeMap<AccountId, Account>,
-    transfers: BTreeMap<TransferId, Row>,
-    due: BTreeMap<(UnixMs, TransferId), bool>,
+    changes: Changes,
 }
 
 impl<'a> Stage<'a> {
     fn new(rows: &'a dyn Rows, ctx: Ctx) -> Self {
-        Self { rows, ctx, accounts: BTreeMap::new(), transfers: BTreeMap::new(), due: BTreeMap::new() }
+        Self { rows, ctx, changes: Changes::default() }
+    }
+
+    fn changes(self) -> Changes {
+        self.changes
     }
 
     fn account(&self, id: &AccountId) -> Option<Account> {
-        self.accounts.get(id).cloned().or_else(|| ACCOUNTS.get(self.rows, id))
+        self.changes.accounts.get(id).cloned().or_else(|| ACCOUNTS.get(self.rows, id))
     }
 
     fn row(&self, id: &TransferId) -> Option<Row> {
-        self.transfers.get(id).cloned().or_else(|| TRANSFERS.get(self.rows, id))
+        self.changes.transfers.get(id).cloned().or_else(|| TRANSFERS.get(self.rows, id))
     }
 
     fn transfer(&mut self, transfer: &Transfer) -> Result<(), JournalRefusal> {
-        let state = match &transfer.kind {
-            Kind::Posted(movement) => self.posted(movement)?,
-            Kind::Pending(pending) => self.pending(transfer.id, pending)?,
-            Kind::Post(post) => self.post(transfer.id, post)?,
-            Kind::Void(pending) => self.void(transfer.id, pending)?,
+        let Transfer { id, kind, reference } = *transfer;
+        let state = match &kind {
+            Kind::Posted(movement) => self.posted(id, movement)?,
+            Kind::Pending(pending) => self.pending(id, pending)?,
+            Kind::Post(post) if post.amount.is_some_and(|amount| amount.minor() == 0) => {
+                return Err(JournalRefusal::AmountZero);
+            }
+            Kind::Capture(part) | Kind::Release(part) if part.amount.minor() == 0 => {
+                return Err(JournalRefusal::AmountZero);
+            }
+            Kind::Increase(more) if more.amount.minor() == 0 && more.expires_at.is_none() => {
+                return Err(JournalRefusal::AmountZero);
+            }
+            Kind::Post(post) => self.of_hold(id, &kind, post.pending)?,
+            Kind::Void(pending) => self.of_hold(id, &kind, *pending)?,
+            Kind::Capture(part) | Kind::Release(part) => self.of_hold(id, &kind, part.pending)?,
+            Kind::Increase(more) => self.of_hold(id, &kind, more.pending)?,
         };
         let Ctx { at, sequence } = self.ctx;
-        let row = Row { kind: transfer.kind, reference: transfer.reference, state, at, sequence };
-        self.transfers.insert(transfer.id, row);
+        self.changes.transfers.insert(id, Row { kind, reference, state, at, sequence });
         Ok(())
     }
 
-    fn posted(&mut self, movement: &Movement) -> Result<State, JournalRefusal> {
+    fn posted(&mut self, id: TransferId, movement: &Movement) -> Result<State, JournalRefusal> {
         let parties = self.parties(movement)?;
-        self.apply(movement, parties, Phase::Posted)?;
+        let moved = Hold { posted: movement.amount.minor(), ..Hold::NOTHING };
+        self.change(id, movement, parties, &Hold::NOTHING, &moved)?;
         Ok(State::Final(()))
     }
 
@@ -122,11 +148,10 @@ impl<'a> Stage<'a> {
         if pending.expires_at.is_some_and(|at| at <= self.ctx.at) {
             return Err(JournalRefusal::ExpiryPassed);
         }
-        self.apply(&pending.movement, parties, Phase::Pending)?;
-        if let Some(at) = pending.expires_at {
-            self.due.insert((at, id), true);
-        }
-        Ok(State::Pending(()))
+        let hold = Hold::asked(pending);
+        self.change(id, &pending.movement, parties, &Hold::NOTHING, &hold)?;
+        self.falls_due(id, &Hold::NOTHING, &hold);
+        Ok(State::Hold(hold))
     }
 
     /// The two accounts of a movement, which are there, are two, and have its currency.
@@ -146,100 +171,91 @@ impl<'a> Stage<'a> {
         Ok((debit, credit))
     }
 
-    fn apply(
+    /// Writes both accounts as a hold's share of them changes, or a movement's.
+    fn change(
         &mut self,
+        by: TransferId,
         movement: &Movement,
         (mut debit, mut credit): (Account, Account),
-        phase: Phase,
+        was: &Hold,
+        is: &Hold,
     ) -> Result<(), JournalRefusal> {
-        let minor = movement.amount.minor();
-        let add = match phase {
-            Phase::Pending => Turnover::hold,
-            Phase::Posted => Turnover::post,
-        };
-        add(&mut debit.debits, minor)?;
-        add(&mut credit.credits, minor)?;
+        let damaged = |id: AccountId| self.rows.damaged(ACCOUNTS.id(), id.as_bytes());
+        debit.debits = debit.debits.change(was, is).unwrap_or_else(|| damaged(movement.debit))?;
+        credit.credits = credit.credits.change(was, is).unwrap_or_else(|| damaged(movement.credit))?;
         debit.within_limit()?;
         credit.within_limit()?;
-        self.accounts.insert(movement.debit, debit);
-        self.accounts.insert(movement.credit, credit);
+        self.keep(by, movement.debit, debit);
+        self.keep(by, movement.credit, credit);
         Ok(())
     }
 
-    fn post(&mut self, id: TransferId, post: &Post) -> Result<State, JournalRefusal> {
-        if post.amount.is_some_and(|amount| amount.minor() == 0) {
-            return Err(JournalRefusal::AmountZero);
+    fn keep(&mut self, by: TransferId, id: AccountId, mut account: Account) {
+        if let Some(count) = &mut account.entries {
+            let Ctx { at, sequence } = self.ctx;
+            let (debits, credits) = (account.debits, account.credits);
+            self.changes.history.push(((id, *count), Entry { transfer: by, at, sequence, debits, credits }));
+            *count = count.saturating_add(1);
         }
-        let (row, held) = self.held(&post.pending)?;
-        let amount = post.amount.unwrap_or(held.movement.amount);
-        match amount.within(held.movement.amount) {
-            Err(_) => return Err(JournalRefusal::CurrencyMismatch),
-            Ok(false) => return Err(JournalRefusal::ExceedsPendingAmount),
-            Ok(true) => {}
-        }
-        self.settle(post.pending, row, &held, Some(amount), State::Posted(Settled { by: id, amount }));
-        Ok(State::Final(()))
+        self.changes.accounts.insert(id, account);
     }
 
-    fn void(&mut self, id: TransferId, pending: &TransferId) -> Result<State, JournalRefusal> {
-        let (row, held) = self.held(pending)?;
-        self.settle(*pending, row, &held, None, State::Voided(id));
-        Ok(State::Final(()))
-    }
-
-    /// A hold that can be settled now. One whose time has come cannot, whether or not it was processed.
-    fn held(&self, id: &TransferId) -> Result<(Row, Pending), JournalRefusal> {
-        let row = self.row(id).ok_or(JournalRefusal::PendingNotFound)?;
-        let Kind::Pending(held) = row.kind else { return Err(JournalRefusal::PendingNotPending) };
-        match row.state {
-            State::Pending(()) if held.expires_at.is_some_and(|at| at <= self.ctx.at) => {
-                Err(JournalRefusal::PendingExpired)
-            }
-            State::Pending(()) => Ok((row, held)),
-            State::Posted(_) => Err(JournalRefusal::PendingAlreadyPosted),
-            State::Voided(_) => Err(JournalRefusal::PendingAlreadyVoided),
-            State::Expired(_) => Err(JournalRefusal::PendingExpired),
-            State::Final(()) => self.rows.damaged(TRANSFERS.id(), id.as_bytes()),
-        }
-    }
-
-    fn settle(&mut self, id: TransferId, row: Row, held: &Pending, posted: Option<Amount>, state: State) {
-        let minor = posted.map_or(0, Amount::minor);
-        let Movement { debit, credit, amount } = held.movement;
-        self.settle_side(debit, |account| account.debits.settle(amount.minor(), minor));
-        self.settle_side(credit, |account| account.credits.settle(amount.minor(), minor));
-        self.transfers.insert(id, Row { state, ..row });
-        if let Some(at) = held.expires_at {
-            self.due.insert((at, id), false);
-        }
-    }
-
-    /// A hold's accounts are there and hold at least it; rows that say otherwise are damaged.
-    fn settle_side(&mut self, id: AccountId, settle: impl FnOnce(&mut Account) -> Option<()>) {
-        let settled = self.account(&id).and_then(|mut account| settle(&mut account).map(|()| account));
-        match settled {
-            Some(account) => self.accounts.insert(id, account),
-            None => self.rows.damaged(ACCOUNTS.id(), id.as_bytes()),
+    /// A transfer that names a hold.
+    fn of_hold(&mut self, id: TransferId, kind: &Kind, hold: TransferId) -> Result<State, JournalRefusal> {
+        let row = self.row(&hold).ok_or(JournalRefusal::PendingNotFound)?;
+        let (Kind::Pending(asked), State::Hold(was)) = (row.kind, row.state) else {
+            return Err(JournalRefusal::PendingNotPending);
         };
+        let is = was.step(&asked, id, kind, self.ctx.at)?;
+        self.hold_changes(id, hold, row, &asked, &was, &is)?;
+        if is.parts == was.parts {
+            return Ok(State::Final(()));
+        }
+        self.changes.parts.push(((hold, was.parts), id));
+        Ok(State::Part(was.parts))
+    }
+
+    fn hold_changes(
+        &mut self,
+        by: TransferId,
+        hold: TransferId,
+        row: Row,
+        asked: &Pending,
+        was: &Hold,
+        is: &Hold,
+    ) -> Result<(), JournalRefusal> {
+        let Movement { debit, credit, .. } = asked.movement;
+        let of = |id: AccountId| {
+            self.account(&id).unwrap_or_else(|| self.rows.damaged(ACCOUNTS.id(), id.as_bytes()))
+        };
+        let parties = (of(debit), of(credit));
+        self.change(by, &asked.movement, parties, was, is)?;
+        self.falls_due(hold, was, is);
+        self.changes.transfers.insert(hold, Row { state: State::Hold(*is), ..row });
+        Ok(())
+    }
+
+    fn falls_due(&mut self, hold: TransferId, was: &Hold, is: &Hold) {
+        if let Some(at) = was.due() {
+            self.changes.due.insert((at, hold), false);
+        }
+        if let Some(at) = is.due() {
+            self.changes.due.insert((at, hold), true);
+        }
     }
 }
 
 /// Releases a hold whose time has come.
-pub(crate) fn expire(rows: &mut dyn Rows, ctx: &Ctx, at: UnixMs, id: TransferId) {
-    let Some((row, held)) = TRANSFERS.get(rows, &id).and_then(still_pending) else {
-        rows.damaged(TRANSFERS.id(), id.as_bytes())
-    };
+pub(crate) fn expire(rows: &mut dyn Rows, ctx: &Ctx, id: TransferId) {
     let mut stage = Stage::new(rows, *ctx);
-    stage.settle(id, row, &held, None, State::Expired(at));
-    let Stage { accounts, transfers, .. } = stage;
-    accounts.iter().for_each(|(id, account)| ACCOUNTS.put(rows, id, account));
-    transfers.iter().for_each(|(id, row)| TRANSFERS.put(rows, id, row));
-    DUE.delete(rows, &(at, id));
-}
-
-fn still_pending(row: Row) -> Option<(Row, Pending)> {
-    match (row.kind, row.state) {
-        (Kind::Pending(held), State::Pending(())) => Some((row, held)),
-        _ => None,
+    let released = stage.row(&id).and_then(|row| {
+        let (Kind::Pending(asked), State::Hold(was)) = (row.kind, row.state) else { return None };
+        let is = was.expired(ctx.at)?;
+        stage.hold_changes(id, id, row, &asked, &was, &is).ok()
+    });
+    let changes = stage.changes();
+    match released {
+        Some(()) => changes.write(rows),
+        None => rows.damaged(TRANSFERS.id(), id.as_bytes()),
     }
 }

@@ -16,6 +16,6 @@ pub fn process_due(rows: &mut dyn Rows, ctx: &Ctx, limit: usize) -> usize {
     due.into_iter()
         .map(|(key, ())| key)
         .take_while(|(at, _)| *at <= ctx.at)
-        .map(|(at, id)| expire(rows, ctx, at, id))
+        .map(|(_, id)| expire(rows, ctx, id))
         .count()
 }

@@ -1,11 +1,8 @@
 //! Money: double-entry accounts and transfers over the rows of a system.
 //!
 //! ```text
-//!                       ┌──────────── Post (in part or in full; what is left is released) ──► posted
-//!   Transfer Pending ──►│
-//!     (a hold)          ├──────────── Void ─────────────────────────────────────────────────► voided
-//!                       └──────────── its time has come ────────────────────────────────────► expired
-//!   Transfer Posted  ─────────────────────────────────────────────────────────────────────► posted
+//!   Transfer Posted   moves money at once
+//!   Transfer Pending  holds it ──► Increase, Capture and Release of parts ──► Post, Void, or its time has come: see [`Hold`]
 //! ```
 //! Identifiers are chosen by the client. [`execute`] takes a chain of transfers: all of them happen, or none and no row is touched.
 //!
@@ -22,25 +19,27 @@
 //! | 42 | `IdTwiceInChain` | all | an earlier transfer of the chain has the id |
 //! | 43 | `ExistsWithDifferentBody` | all | the id was used with another body |
 //! | 44 | `PartlyExists` | all | it exists, but another of its chain does not: that was never one chain |
-//! | 45 | `AmountZero` | posted, pending, post | nothing would move |
+//! | 45 | `AmountZero` | posted, pending, post, capture, release, increase | nothing would move or change |
 //! | 46 | `AccountsSame` | posted, pending | an account would pay itself |
 //! | 47 | `DebitAccountNotFound` | posted, pending | |
 //! | 48 | `CreditAccountNotFound` | posted, pending | |
-//! | 49 | `PendingNotFound` | post, void | |
-//! | 50 | `PendingNotPending` | post, void | what it names is no hold |
-//! | 51 | `PendingAlreadyPosted` | post, void | |
-//! | 52 | `PendingAlreadyVoided` | post, void | |
-//! | 53 | `PendingExpired` | post, void | its time has come, processed or not |
-//! | 54 | `CurrencyMismatch` | posted, pending, post | the amount's currency is not that of both accounts |
-//! | 55 | `ExpiryPassed` | pending | it would be expired at once |
-//! | 56 | `ExceedsPendingAmount` | post | more than was held |
-//! | 57 | `Overflow` | posted, pending | a balance would pass [`symbolon_types::MINOR_MAX`] |
-//! | 58 | `ExceedsCredits` | posted, pending | the debit account's limit, counting what is pending |
-//! | 59 | `ExceedsDebits` | posted, pending | the credit account's limit, counting what is pending |
+//! | 49 | `PendingNotFound` | of a hold¹ | |
+//! | 50 | `PendingNotPending` | of a hold¹ | what it names is no hold |
+//! | 51 | `PendingAlreadyPosted` | of a hold¹ | a post, or a capture of all that was left, ended it |
+//! | 52 | `PendingAlreadyVoided` | of a hold¹ | a void, or a release of all that was left, ended it |
+//! | 53 | `PendingExpired` | of a hold¹ | its time has come, processed or not |
+//! | 54 | `CurrencyMismatch` | all but void | the amount's currency is not that of both accounts |
+//! | 55 | `ExpiryPassed` | pending, increase | it would be expired at once |
+//! | 56 | `ExceedsPendingAmount` | post, capture, release | more than is held |
+//! | 57 | `Overflow` | posted, pending, increase | a balance would pass [`symbolon_types::MINOR_MAX`] |
+//! | 58 | `ExceedsCredits` | posted, pending, increase | the debit account's limit, counting what is pending |
+//! | 59 | `ExceedsDebits` | posted, pending, increase | the credit account's limit, counting what is pending |
 //! | 60 | `LinkedFailed` | all | another transfer of the chain failed |
 //!
+//! ¹ post, void, capture, release, increase.
+//!
 //! **Invariant:** for each currency, debits posted equal credits posted and debits pending equal credits pending.
-//! **Invariant:** an account's limit holds at all times, counting what is pending; a hold is posted, voided or expired once.
+//! **Invariant:** an account's limit holds at all times, counting what is pending; a hold ends once, and never moves more than was held.
 //! **Invariant:** a refused transfer leaves every row as it was, and its id free.
 #![no_std]
 #![cfg_attr(
@@ -61,21 +60,31 @@ mod account;
 mod audit;
 mod execute;
 mod expiry;
+mod history;
+mod hold;
 mod refusal;
 mod transfer;
 
-pub use account::{Account, AccountId, Balance, Limit, Turnover, account, open_account};
+pub use account::{
+    Account, AccountId, Balance, Limit, Turnover, account, open_account, open_account_with_history,
+};
 pub use audit::{Audit, JournalDamage, Totals, audit, totals};
 pub use execute::{execute, execute_all};
 pub use expiry::{next_due, process_due};
+pub use history::{Entry, account_at, entries};
+pub use hold::{End, Hold};
 pub use refusal::{Done, JournalRefusal, TransferResult};
-pub use transfer::{Kind, Movement, Pending, Post, Recorded, Settled, State, Transfer, TransferId, transfer};
+pub use transfer::{
+    Increase, Kind, Movement, Part, Pending, Post, Recorded, State, Transfer, TransferId, parts, transfer,
+};
 
 /// The tables of this crate, (number, name): 10 to 19 are the journal's.
-pub const TABLES: [(u16, &str); 3] = [
+pub const TABLES: [(u16, &str); 5] = [
     (account::ACCOUNTS.id(), account::ACCOUNTS.name()),
     (transfer::TRANSFERS.id(), transfer::TRANSFERS.name()),
     (transfer::DUE.id(), transfer::DUE.name()),
+    (transfer::PARTS.id(), transfer::PARTS.name()),
+    (history::HISTORY.id(), history::HISTORY.name()),
 ];
 
 /// How many rows are read at once where all of a table is read.

@@ -1,9 +1,10 @@
 //! Transfers: what is asked for, and what is kept of it.
+use alloc::vec::Vec;
 use symbolon_state::{Rows, Table, key_identifier};
 use symbolon_types::{Amount, Hash, UnixMs, identifier};
 use symbolon_wire::{cbor_enum, cbor_identifier, cbor_map};
 
-use crate::AccountId;
+use crate::{AccountId, Hold};
 
 identifier! {
     /// A transfer, by the identifier that the client chose: the same id is the same transfer, however often it is sent.
@@ -13,6 +14,8 @@ cbor_identifier!(TransferId);
 key_identifier!(TransferId);
 
 pub(crate) const TRANSFERS: Table<TransferId, Row> = Table::new(11, "journal.transfers");
+/// What was captured of a hold, released of it and added to it, in order.
+pub(crate) const PARTS: Table<(TransferId, u32), TransferId> = Table::new(13, "journal.parts");
 /// The holds that are still pending and have an end, by that end.
 pub(crate) const DUE: Table<(UnixMs, TransferId), ()> = Table::new(12, "journal.due");
 
@@ -42,8 +45,28 @@ cbor_map! {
     pub struct Post {
         /// The hold.
         1 => pending: TransferId,
-        /// How much of it, above zero, the rest being released; all of it where absent.
+        /// How much of what it still holds, above zero, the rest being released; all of it where absent.
         2 => amount: Option<Amount>,
+    }
+
+    /// A part of what a hold holds.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Part {
+        /// The hold.
+        1 => pending: TransferId,
+        /// How much of it, above zero.
+        2 => amount: Amount,
+    }
+
+    /// More for a hold, or more time.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Increase {
+        /// The hold.
+        1 => pending: TransferId,
+        /// How much more is held; zero only where `expires_at` is given.
+        2 => amount: Amount,
+        /// Its new end; the end it has where absent.
+        3 => expires_at: Option<UnixMs>,
     }
 }
 
@@ -55,10 +78,16 @@ cbor_enum! {
         1 => Posted(Movement),
         /// Holds money.
         2 => Pending(Pending),
-        /// Moves what a hold holds, or a part of it, and releases the rest. Once.
+        /// Moves what a hold holds, or a part of it, and releases the rest: the hold ends.
         3 => Post(Post),
-        /// Releases what a hold holds.
+        /// Releases what a hold holds: the hold ends.
         4 => Void(TransferId),
+        /// Moves a part of what a hold holds; the rest stays held. The hold ends as posted when nothing is left.
+        5 => Capture(Part),
+        /// Releases a part of what a hold holds; the rest stays held. The hold ends as voided when nothing is left.
+        6 => Release(Part),
+        /// Holds more, or longer.
+        7 => Increase(Increase),
     }
 }
 
@@ -102,6 +131,30 @@ impl Transfer {
         Self { id, kind: Kind::Pending(Pending { movement, expires_at }), reference }
     }
 
+    /// Moves `amount` of a hold; the rest stays held.
+    #[must_use]
+    pub fn capture(id: TransferId, pending: TransferId, amount: Amount, reference: Hash) -> Self {
+        Self { id, kind: Kind::Capture(Part { pending, amount }), reference }
+    }
+
+    /// Releases `amount` of a hold; the rest stays held.
+    #[must_use]
+    pub fn release(id: TransferId, pending: TransferId, amount: Amount, reference: Hash) -> Self {
+        Self { id, kind: Kind::Release(Part { pending, amount }), reference }
+    }
+
+    /// Holds `amount` more, until `expires_at` where given.
+    #[must_use]
+    pub fn increase(
+        id: TransferId,
+        pending: TransferId,
+        amount: Amount,
+        expires_at: Option<UnixMs>,
+        reference: Hash,
+    ) -> Self {
+        Self { id, kind: Kind::Increase(Increase { pending, amount, expires_at }), reference }
+    }
+
     /// Posts `amount` of a hold, all of it where absent, and releases the rest.
     #[must_use]
     pub fn post(id: TransferId, pending: TransferId, amount: Option<Amount>, reference: Hash) -> Self {
@@ -116,15 +169,6 @@ impl Transfer {
 }
 
 cbor_map! {
-    /// How a hold was posted.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub struct Settled {
-        /// The transfer that posted it.
-        1 => by: TransferId,
-        /// How much was posted; the rest was released.
-        2 => amount: Amount,
-    }
-
     /// A transfer as it is kept, under its id.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Row {
@@ -142,19 +186,15 @@ cbor_map! {
 }
 
 cbor_enum! {
-    /// Where a transfer stands. Only a [`Kind::Pending`] is anything but final.
+    /// Where a transfer stands. Only a hold is anything but final.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub enum State {
         /// Nothing more can become of it.
         0 => Final(()),
-        /// Held.
-        1 => Pending(()),
-        /// A hold that was posted.
-        2 => Posted(Settled),
-        /// A hold that this transfer released.
-        3 => Voided(TransferId),
-        /// A hold that was released at this time, its own `expires_at`.
-        4 => Expired(UnixMs),
+        /// A [`Kind::Pending`].
+        1 => Hold(Hold),
+        /// A [`Kind::Capture`], [`Kind::Release`] or [`Kind::Increase`], by its number among those of its hold, from 0.
+        2 => Part(u32),
     }
 }
 
@@ -186,4 +226,12 @@ pub fn transfer(rows: &dyn Rows, id: &TransferId) -> Option<Recorded> {
         at: row.at,
         sequence: row.sequence,
     })
+}
+
+/// The captures, releases and increases of a hold, in order: at most `limit` from the number `from` on. The transfer that posted or voided
+/// it at the end is in [`Hold::end`].
+#[must_use]
+pub fn parts(rows: &dyn Rows, hold: &TransferId, from: u32, limit: usize) -> Vec<TransferId> {
+    let after = from.checked_sub(1).map(|last| (*hold, last));
+    PARTS.scan(rows, hold, after.as_ref(), limit).into_iter().map(|(_, part)| part).collect()
 }

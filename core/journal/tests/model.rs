@@ -23,10 +23,44 @@ fn account_id(n: u8) -> AccountId {
 #[derive(Clone)]
 enum Fate {
     Final,
-    Held,
-    Posted(u64),
+    /// A hold: what happened to it, in order.
+    Hold(Vec<Event>),
+}
+
+#[derive(Clone)]
+enum Event {
+    More(u64),
+    Moved(u64),
+    Released(u64),
+    Until(u64),
+    Posted,
     Voided,
     Expired(u64),
+}
+
+/// A hold added up from what happened to it.
+#[derive(Default)]
+struct Sum {
+    held: u64,
+    moved: u64,
+    until: Option<u64>,
+    ended: Option<Event>,
+}
+
+fn sum(asked: &Pending, events: &[Event]) -> Sum {
+    let mut sum =
+        Sum { held: asked.movement.amount.minor(), until: asked.expires_at.map(|at| at.0), ..Sum::default() };
+    for event in events {
+        assert!(sum.ended.is_none(), "something happened to an ended hold");
+        match event {
+            Event::More(minor) => sum.held += minor,
+            Event::Moved(minor) => (sum.held, sum.moved) = (sum.held - minor, sum.moved + minor),
+            Event::Released(minor) => sum.held -= minor,
+            Event::Until(at) => sum.until = Some(*at),
+            end => (sum.held, sum.ended) = (0, Some(end.clone())),
+        }
+    }
+    sum
 }
 
 #[derive(Clone, Default)]
@@ -44,17 +78,21 @@ impl Model {
     fn sums(&self, account: AccountId) -> Sums {
         let mut sums = Sums::default();
         for (transfer, fate) in self.transfers.values() {
-            let (movement, phase, minor) = match (&transfer.kind, fate) {
-                (Kind::Posted(movement), _) => (movement, 1, movement.amount.minor()),
-                (Kind::Pending(held), Fate::Held) => (&held.movement, 0, held.movement.amount.minor()),
-                (Kind::Pending(held), Fate::Posted(minor)) => (&held.movement, 1, *minor),
+            let (movement, minor) = match (&transfer.kind, fate) {
+                (Kind::Posted(movement), _) => (movement, [0, movement.amount.minor()]),
+                (Kind::Pending(asked), Fate::Hold(events)) => {
+                    let hold = sum(asked, events);
+                    (&asked.movement, [hold.held, hold.moved])
+                }
                 _ => continue,
             };
-            if movement.debit == account {
-                sums.debits[phase] += u128::from(minor);
-            }
-            if movement.credit == account {
-                sums.credits[phase] += u128::from(minor);
+            for (phase, minor) in minor.into_iter().enumerate() {
+                if movement.debit == account {
+                    sums.debits[phase] += u128::from(minor);
+                }
+                if movement.credit == account {
+                    sums.credits[phase] += u128::from(minor);
+                }
             }
         }
         sums
@@ -104,54 +142,105 @@ impl Model {
         Ok(())
     }
 
-    fn held(&self, id: &TransferId, now: u64) -> Result<Amount, JournalRefusal> {
+    /// An open hold: as it was asked for and as it stands.
+    fn held(&self, id: &TransferId, now: u64) -> Result<(Pending, Sum), JournalRefusal> {
         let (transfer, fate) = self.transfers.get(id).ok_or(JournalRefusal::PendingNotFound)?;
-        let Kind::Pending(held) = &transfer.kind else { return Err(JournalRefusal::PendingNotPending) };
-        match fate {
-            Fate::Posted(_) => Err(JournalRefusal::PendingAlreadyPosted),
-            Fate::Voided => Err(JournalRefusal::PendingAlreadyVoided),
-            Fate::Expired(_) => Err(JournalRefusal::PendingExpired),
-            _ if held.expires_at.is_some_and(|at| at.0 <= now) => Err(JournalRefusal::PendingExpired),
-            _ => Ok(held.movement.amount),
+        let (Kind::Pending(asked), Fate::Hold(events)) = (&transfer.kind, fate) else {
+            return Err(JournalRefusal::PendingNotPending);
+        };
+        let hold = sum(asked, events);
+        match hold.ended {
+            Some(Event::Posted) => Err(JournalRefusal::PendingAlreadyPosted),
+            Some(Event::Voided) => Err(JournalRefusal::PendingAlreadyVoided),
+            Some(_) => Err(JournalRefusal::PendingExpired),
+            None if hold.until.is_some_and(|at| at <= now) => Err(JournalRefusal::PendingExpired),
+            None => Ok((*asked, hold)),
         }
     }
 
+    fn happened(&mut self, id: &TransferId, events: impl IntoIterator<Item = Event>) {
+        let Fate::Hold(kept) = &mut self.transfers.get_mut(id).unwrap().1 else { panic!("no hold") };
+        kept.extend(events);
+    }
+
+    /// Something is done to a part of a hold: the end comes with the last of it, or at once where `all` says so.
+    fn part(
+        &mut self,
+        (id, amount): (&TransferId, Option<Amount>),
+        now: u64,
+        event: fn(u64) -> Event,
+        (end, all): (Event, bool),
+    ) -> Result<(), JournalRefusal> {
+        if amount.is_some_and(|amount| amount.minor() == 0) {
+            return Err(JournalRefusal::AmountZero);
+        }
+        let (asked, hold) = self.held(id, now)?;
+        let minor = match amount {
+            Some(amount) if amount.currency() != asked.movement.amount.currency() => {
+                return Err(JournalRefusal::CurrencyMismatch);
+            }
+            Some(amount) if amount.minor() > hold.held => return Err(JournalRefusal::ExceedsPendingAmount),
+            Some(amount) => amount.minor(),
+            None => hold.held,
+        };
+        self.happened(id, [event(minor)]);
+        if all || minor == hold.held {
+            self.happened(id, [end]);
+        }
+        Ok(())
+    }
+
+    fn more(&mut self, more: &Increase, now: u64) -> Result<Movement, JournalRefusal> {
+        if more.amount.minor() == 0 && more.expires_at.is_none() {
+            return Err(JournalRefusal::AmountZero);
+        }
+        let (asked, hold) = self.held(&more.pending, now)?;
+        if more.amount.currency() != asked.movement.amount.currency() {
+            return Err(JournalRefusal::CurrencyMismatch);
+        }
+        if more.expires_at.is_some_and(|at| at.0 <= now) {
+            return Err(JournalRefusal::ExpiryPassed);
+        }
+        if u128::from(hold.held) + u128::from(more.amount.minor()) > u128::from(MINOR_MAX) {
+            return Err(JournalRefusal::Overflow);
+        }
+        self.happened(&more.pending, [Event::More(more.amount.minor())]);
+        self.happened(&more.pending, more.expires_at.map(|at| Event::Until(at.0)));
+        Ok(asked.movement)
+    }
+
     fn one(&mut self, transfer: &Transfer, now: u64) -> Result<(), JournalRefusal> {
-        let fate = match &transfer.kind {
-            Kind::Posted(movement) => Self::parties(movement).map(|()| Fate::Final)?,
+        let mut moved = None;
+        let mut fate = Fate::Final;
+        match &transfer.kind {
+            Kind::Posted(movement) => {
+                Self::parties(movement)?;
+                moved = Some(*movement);
+            }
             Kind::Pending(held) => {
                 Self::parties(&held.movement)?;
                 if held.expires_at.is_some_and(|at| at.0 <= now) {
                     return Err(JournalRefusal::ExpiryPassed);
                 }
-                Fate::Held
+                moved = Some(held.movement);
+                fate = Fate::Hold(Vec::new());
             }
             Kind::Post(post) => {
-                if post.amount.is_some_and(|amount| amount.minor() == 0) {
-                    return Err(JournalRefusal::AmountZero);
-                }
-                let held = self.held(&post.pending, now)?;
-                let amount = post.amount.unwrap_or(held);
-                if amount.currency() != held.currency() {
-                    return Err(JournalRefusal::CurrencyMismatch);
-                }
-                if amount.minor() > held.minor() {
-                    return Err(JournalRefusal::ExceedsPendingAmount);
-                }
-                self.transfers.get_mut(&post.pending).unwrap().1 = Fate::Posted(amount.minor());
-                Fate::Final
+                self.part((&post.pending, post.amount), now, Event::Moved, (Event::Posted, true))?;
             }
-            Kind::Void(pending) => {
-                self.held(pending, now)?;
-                self.transfers.get_mut(pending).unwrap().1 = Fate::Voided;
-                Fate::Final
+            Kind::Void(hold) => self.part((hold, None), now, Event::Released, (Event::Voided, true))?,
+            Kind::Capture(part) => {
+                let what = (&part.pending, Some(part.amount));
+                self.part(what, now, Event::Moved, (Event::Posted, false))?;
             }
-        };
-        self.transfers.insert(transfer.id, (*transfer, fate));
-        match &transfer.kind {
-            Kind::Posted(movement) | Kind::Pending(Pending { movement, .. }) => self.limits(movement),
-            _ => Ok(()),
+            Kind::Release(part) => {
+                let what = (&part.pending, Some(part.amount));
+                self.part(what, now, Event::Released, (Event::Voided, false))?;
+            }
+            Kind::Increase(more) => moved = Some(self.more(more, now)?),
         }
+        self.transfers.insert(transfer.id, (*transfer, fate));
+        moved.map_or(Ok(()), |movement| self.limits(&movement))
     }
 
     fn execute(&mut self, chain: &[Transfer], now: u64) -> Vec<TransferResult> {
@@ -191,7 +280,10 @@ impl Model {
             .transfers
             .values()
             .filter_map(|(transfer, fate)| match (&transfer.kind, fate) {
-                (Kind::Pending(held), Fate::Held) => held.expires_at.map(|at| (at.0, transfer.id)),
+                (Kind::Pending(asked), Fate::Hold(events)) => {
+                    let hold = sum(asked, events);
+                    hold.until.filter(|_| hold.ended.is_none()).map(|at| (at, transfer.id))
+                }
                 _ => None,
             })
             .filter(|(at, _)| *at <= now)
@@ -199,7 +291,7 @@ impl Model {
         due.sort();
         due.truncate(limit);
         for (at, id) in &due {
-            self.transfers.get_mut(id).unwrap().1 = Fate::Expired(*at);
+            self.happened(id, [Event::Expired(*at)]);
         }
         due.len()
     }
@@ -234,11 +326,17 @@ fn transfers() -> impl Strategy<Value = Transfer> {
         .prop_map(|(movement, expires_at)| Kind::Pending(Pending { movement, expires_at }));
     let post = (id(), prop::option::of(amounts()))
         .prop_map(|(pending, amount)| Kind::Post(Post { pending, amount }));
+    let part = || (id(), amounts()).prop_map(|(pending, amount)| Part { pending, amount });
+    let increase = (id(), amounts(), prop::option::of((0u64..60).prop_map(UnixMs)))
+        .prop_map(|(pending, amount, expires_at)| Kind::Increase(Increase { pending, amount, expires_at }));
     let kind = prop_oneof![
         3 => movement().prop_map(Kind::Posted),
         4 => pending,
-        3 => post,
+        2 => post,
         1 => id().prop_map(Kind::Void),
+        3 => part().prop_map(Kind::Capture),
+        2 => part().prop_map(Kind::Release),
+        2 => increase,
     ];
     (id(), kind, 0u8..2).prop_map(|(id, kind, tag)| Transfer { id, kind, reference: Hash([tag; 32]) })
 }
@@ -247,10 +345,15 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
     let op = prop_oneof![
         8 => prop::collection::vec(transfers(), 1..4).prop_map(Op::Execute),
         2 => any::<prop::sample::Index>().prop_map(|index| Op::Repeat(index.index(1 << 16))),
-        1 => (0u64..6).prop_map(Op::Wait),
+        1 => (1u64..6).prop_map(Op::Wait),
         1 => (0usize..4).prop_map(Op::Expire),
     ];
     prop::collection::vec(op, 1..60)
+}
+
+fn sides(account: &Account) -> Sums {
+    let side = |side: Turnover| [u128::from(side.pending), u128::from(side.posted)];
+    Sums { debits: side(account.debits), credits: side(account.credits) }
 }
 
 fn compare(rows: &MemoryRows, model: &Model) {
@@ -260,9 +363,7 @@ fn compare(rows: &MemoryRows, model: &Model) {
     assert_eq!(report.transfers, u64::try_from(model.transfers.len()).unwrap());
     for n in 0..7 {
         let kept = account(rows, &account_id(n)).unwrap();
-        let side = |side: Turnover| [u128::from(side.pending), u128::from(side.posted)];
-        let sums = Sums { debits: side(kept.debits), credits: side(kept.credits) };
-        assert_eq!(sums, model.sums(account_id(n)), "account {n}");
+        assert_eq!(sides(&kept), model.sums(account_id(n)), "account {n}");
         let balance = kept.balance();
         assert!(
             kept.limit == Limit::Unlimited(()) || balance.available >= 0,
@@ -272,13 +373,23 @@ fn compare(rows: &MemoryRows, model: &Model) {
     for (id, (transfer_sent, fate)) in &model.transfers {
         let kept = transfer(rows, id).unwrap();
         assert_eq!(kept.transfer, *transfer_sent);
-        match (fate, kept.state) {
-            (Fate::Final, State::Final(()))
-            | (Fate::Held, State::Pending(()))
-            | (Fate::Voided, State::Voided(_)) => {}
-            (Fate::Posted(minor), State::Posted(settled)) if settled.amount.minor() == *minor => {}
-            (Fate::Expired(at), State::Expired(kept)) if kept.0 == *at => {}
-            _ => panic!("{id} stands elsewhere: {:?}", kept.state),
+        match (&transfer_sent.kind, fate, kept.state) {
+            (Kind::Pending(asked), Fate::Hold(events), State::Hold(hold)) => {
+                let sum = sum(asked, events);
+                assert_eq!((hold.held, hold.posted), (sum.held, sum.moved), "{id}");
+                assert_eq!(hold.expires_at.map(|at| at.0), sum.until, "{id}");
+                match (sum.ended, hold.end) {
+                    (None, None)
+                    | (Some(Event::Posted), Some(End::Posted(_)))
+                    | (Some(Event::Voided), Some(End::Voided(_))) => {}
+                    (Some(Event::Expired(at)), Some(End::Expired(kept))) if kept.0 == at => {}
+                    (_, end) => panic!("{id} ended otherwise: {end:?}"),
+                }
+                let known = parts(rows, id, 0, usize::MAX);
+                assert_eq!(known.len(), usize::try_from(hold.parts).unwrap());
+            }
+            (_, Fate::Final, State::Final(()) | State::Part(_)) => {}
+            (.., state) => panic!("{id} stands elsewhere: {state:?}"),
         }
     }
 }
@@ -291,8 +402,10 @@ proptest! {
         let (mut rows, mut model, mut now) = (MemoryRows::default(), Model::default(), 1u64);
         for (n, (currency, limit)) in (0u8..).zip(ACCOUNTS) {
             let ctx = Ctx { at: UnixMs(now), sequence: 0 };
-            open_account(&mut rows, &ctx, &account_id(n), currency, limit).unwrap();
+            let open = if n % 2 == 0 { open_account } else { open_account_with_history };
+            open(&mut rows, &ctx, &account_id(n), currency, limit).unwrap();
         }
+        let mut past: Vec<(u64, Vec<Sums>)> = Vec::new();
         let mut sent: Vec<Vec<Transfer>> = Vec::new();
         for (sequence, op) in (1u64..).zip(ops) {
             let ctx = Ctx { at: UnixMs(now), sequence };
@@ -301,6 +414,7 @@ proptest! {
                 Op::Repeat(at) if !sent.is_empty() => sent[at % sent.len()].clone(),
                 Op::Repeat(_) => continue,
                 Op::Wait(ms) => {
+                    past.push((now, (0..7).map(|n| model.sums(account_id(n))).collect()));
                     now += ms;
                     continue;
                 }
@@ -322,6 +436,12 @@ proptest! {
             }
             compare(&rows, &model);
             sent.push(chain);
+        }
+        for (at, sums) in &past {
+            for n in [1u8, 3, 5] {
+                let seen = account_at(&rows, &account_id(n), UnixMs(*at)).unwrap();
+                prop_assert_eq!(&sides(&seen), &sums[usize::from(n)], "account {} as of {}", n, at);
+            }
         }
     }
 }

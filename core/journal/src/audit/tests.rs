@@ -1,6 +1,7 @@
 //! A sound journal passes; each kind of damage is found and named.
 use super::*;
-use crate::{Limit, Transfer, execute_all, open_account, process_due};
+use crate::account::ACCOUNTS;
+use crate::{Limit, Transfer, execute_all, open_account, open_account_with_history, process_due};
 use symbolon_state::{Ctx, MemoryRows};
 use symbolon_types::{Amount, Hash, UnixMs};
 
@@ -14,6 +15,8 @@ const VOIDED: TransferId = TransferId([30; 16]);
 const VOID: TransferId = TransferId([31; 16]);
 const EXPIRED: TransferId = TransferId([40; 16]);
 const OPEN: TransferId = TransferId([50; 16]);
+const CAPTURE: TransferId = TransferId([51; 16]);
+const MORE: TransferId = TransferId([52; 16]);
 
 fn eur(minor: u64) -> Amount {
     Amount::new(minor, Currency::EUR).unwrap()
@@ -26,13 +29,10 @@ fn at(ms: u64) -> Ctx {
 /// A journal with a transfer of every kind and a hold in every state.
 fn journal() -> MemoryRows {
     let mut rows = MemoryRows::default();
-    for (id, limit) in [
-        (BANK, Limit::Unlimited(())),
-        (ANN, Limit::DebitsWithinCredits(())),
-        (BEN, Limit::DebitsWithinCredits(())),
-    ] {
-        open_account(&mut rows, &at(1), &id, Currency::EUR, limit).unwrap();
-    }
+    let limit = Limit::DebitsWithinCredits(());
+    open_account(&mut rows, &at(1), &BANK, Currency::EUR, Limit::Unlimited(())).unwrap();
+    open_account(&mut rows, &at(1), &ANN, Currency::EUR, limit).unwrap();
+    open_account_with_history(&mut rows, &at(1), &BEN, Currency::EUR, limit).unwrap();
     let hold =
         |id, minor, ms: Option<u64>| Transfer::pending(id, ANN, BEN, eur(minor), ms.map(UnixMs), Hash::ZERO);
     let chain = [
@@ -42,7 +42,9 @@ fn journal() -> MemoryRows {
         hold(VOIDED, 20, None),
         Transfer::void(VOID, VOIDED, Hash::ZERO),
         hold(EXPIRED, 30, Some(5)),
-        hold(OPEN, 40, Some(90)),
+        hold(OPEN, 30, Some(80)),
+        Transfer::capture(CAPTURE, OPEN, eur(10), Hash::ZERO),
+        Transfer::increase(MORE, OPEN, eur(15), Some(UnixMs(90)), Hash::ZERO),
     ];
     execute_all(&mut rows, &at(2), &chain).unwrap();
     assert_eq!(process_due(&mut rows, &at(5), 9), 1);
@@ -54,15 +56,15 @@ fn a_sound_journal_passes_and_is_counted() {
     let rows = journal();
     let sums = Totals {
         currency: Currency::EUR,
-        debits_posted: 107,
-        credits_posted: 107,
-        debits_pending: 40,
-        credits_pending: 40,
+        debits_posted: 117,
+        credits_posted: 117,
+        debits_pending: 35,
+        credits_pending: 35,
     };
-    assert_eq!(audit(&rows), Ok(Audit { accounts: 3, transfers: 7, pending: 1, totals: alloc::vec![sums] }));
+    assert_eq!(audit(&rows), Ok(Audit { accounts: 3, transfers: 9, pending: 1, totals: alloc::vec![sums] }));
     assert_eq!(totals(&rows), [sums]);
     assert!(sums.even());
-    assert!(!Totals { debits_pending: 41, ..sums }.even());
+    assert!(!Totals { debits_pending: 36, ..sums }.even());
 }
 
 fn found(damage: impl FnOnce(&mut MemoryRows)) -> JournalDamage {
@@ -113,17 +115,61 @@ fn a_lost_transfer_is_found() {
 
 #[test]
 fn a_hold_that_disagrees_with_what_settled_it_is_found() {
-    let settled = |by, minor| State::Posted(Settled { by, amount: eur(minor) });
-    assert_eq!(row_changed(POSTED, |row| row.state = settled(POST, 8)), JournalDamage::HoldWrong(POSTED));
-    assert_eq!(row_changed(POSTED, |row| row.state = settled(VOID, 7)), JournalDamage::HoldWrong(POSTED));
-    assert_eq!(row_changed(POSTED, |row| row.state = State::Voided(VOID)), JournalDamage::HoldWrong(POSTED));
-    assert_eq!(row_changed(VOIDED, |row| row.state = settled(POST, 7)), JournalDamage::HoldWrong(VOIDED));
-    assert_eq!(
-        row_changed(EXPIRED, |row| row.state = State::Expired(UnixMs(6))),
-        JournalDamage::HoldWrong(EXPIRED)
-    );
-    assert_eq!(row_changed(FUNDING, |row| row.state = State::Pending(())), JournalDamage::HoldWrong(FUNDING));
+    let hold_changed = |id, change: fn(&mut Hold)| {
+        row_changed(id, |row| {
+            let State::Hold(hold) = &mut row.state else { panic!("no hold") };
+            change(hold);
+        })
+    };
+    for (id, change) in [
+        (POSTED, (|hold| hold.posted = 8) as fn(&mut Hold)),
+        (POSTED, |hold| hold.held = 1),
+        (POSTED, |hold| hold.end = Some(End::Posted(VOID))),
+        (POSTED, |hold| hold.end = Some(End::Voided(POST))),
+        (POSTED, |hold| hold.end = None),
+        (VOIDED, |hold| hold.end = Some(End::Voided(POST))),
+        (VOIDED, |hold| hold.end = Some(End::Expired(UnixMs(90)))),
+        (EXPIRED, |hold| hold.end = Some(End::Expired(UnixMs(6)))),
+        (OPEN, |hold| hold.held = 36),
+        (OPEN, |hold| hold.posted = 9),
+        (OPEN, |hold| hold.parts = 1),
+        (OPEN, |hold| hold.parts = 3),
+        (OPEN, |hold| hold.expires_at = None),
+    ] {
+        assert_eq!(hold_changed(id, change), JournalDamage::HoldWrong(id));
+    }
+    let hold = State::Hold(Hold::NOTHING);
+    assert_eq!(row_changed(FUNDING, |row| row.state = hold), JournalDamage::HoldWrong(FUNDING));
     assert_eq!(row_changed(OPEN, |row| row.state = State::Final(())), JournalDamage::HoldWrong(OPEN));
+    assert_eq!(row_changed(CAPTURE, |row| row.state = State::Part(1)), JournalDamage::HoldWrong(CAPTURE));
+    assert_eq!(row_changed(MORE, |row| row.kind = Kind::Void(OPEN)), JournalDamage::HoldWrong(OPEN));
+    let lost = found(|rows| PARTS.delete(rows, &(OPEN, 0)));
+    assert_eq!(lost, JournalDamage::HoldWrong(OPEN));
+    assert_eq!(found(|rows| PARTS.put(rows, &(OPEN, 2), &MORE)), JournalDamage::HoldWrong(MORE));
+    assert_eq!(found(|rows| PARTS.put(rows, &(POSTED, 0), &MORE)), JournalDamage::HoldWrong(MORE));
+}
+
+#[test]
+fn damage_to_a_history_is_found() {
+    let wrong = JournalDamage::HistoryWrong(BEN);
+    let entry = |rows: &MemoryRows, number| HISTORY.get(rows, &(BEN, number)).unwrap();
+    let sound = journal();
+    let count = ACCOUNTS.get(&sound, &BEN).unwrap().entries.unwrap();
+    assert_eq!(count, 9);
+    assert_eq!(found(|rows| HISTORY.delete(rows, &(BEN, 0))), wrong);
+    assert_eq!(found(|rows| HISTORY.delete(rows, &(BEN, 4))), wrong);
+    assert_eq!(found(|rows| HISTORY.delete(rows, &(BEN, 8))), wrong);
+    assert_eq!(found(|rows| HISTORY.put(rows, &(BEN, 9), &entry(&sound, 8))), wrong);
+    assert_eq!(
+        found(|rows| HISTORY.put(rows, &(BEN, 8), &entry(&sound, 7))),
+        wrong,
+        "not what is on the account"
+    );
+    let early = Entry { at: UnixMs(1), ..entry(&sound, 8) };
+    assert_eq!(found(|rows| HISTORY.put(rows, &(BEN, 8), &early)), wrong);
+    assert_eq!(account_changed(BEN, |ben| ben.entries = Some(8)), wrong);
+    assert_eq!(account_changed(BEN, |ben| ben.entries = None), wrong);
+    assert_eq!(account_changed(ANN, |ann| ann.entries = Some(1)), JournalDamage::HistoryWrong(ANN));
 }
 
 #[test]
@@ -155,9 +201,9 @@ fn an_audit_reads_past_the_first_page() {
         execute_all(&mut rows, &at(6), &[move_one]).unwrap();
     }
     let report = audit(&rows).unwrap();
-    assert_eq!((report.accounts, report.transfers), (u64::from(last) + 3, u64::from(last) + 7));
+    assert_eq!((report.accounts, report.transfers), (u64::from(last) + 3, u64::from(last) + 9));
     assert_eq!(
         report.totals.iter().map(|sum| sum.debits_posted).collect::<Vec<_>>(),
-        [0, 107 + u128::from(last)]
+        [0, 117 + u128::from(last)]
     );
 }

@@ -6,7 +6,7 @@ use super::tables::{
 };
 use crate::messages::PayeeId;
 use alloc::collections::BTreeMap;
-use symbolon_journal::{State, account, transfer};
+use symbolon_journal::{End, State, account, transfer};
 use symbolon_state::Rows;
 use symbolon_types::{Currency, Hash};
 
@@ -140,21 +140,22 @@ fn grants(rows: &dyn Rows) -> Result<u64, OfflineDamage> {
         for (token, row) in page {
             count = count.saturating_add(1);
             let reservation = transfer(rows, &row.reservation).ok_or(OfflineDamage::Reservation(token))?;
-            match (row.spent_by, reservation.state) {
-                (None, State::Pending(())) if RESERVED.get(rows, &reserved_key(&row)).is_some() => {}
-                (None, State::Expired(_)) => {}
-                (Some(object), State::Posted(posted))
-                    if posted.amount.within(row.grant.body.limit) == Ok(true) =>
-                {
+            let State::Hold(hold) = reservation.state else {
+                return Err(OfflineDamage::Reservation(token));
+            };
+            match (row.spent_by, hold.end) {
+                (None, None) if RESERVED.get(rows, &reserved_key(&row)).is_some() => {}
+                (None, Some(End::Expired(_))) => {}
+                (Some(object), Some(End::Posted(_))) if hold.posted <= row.grant.body.limit.minor() => {
                     let first = row.first_payee.and_then(|payee| SETTLEMENTS.get(rows, &(token, payee)));
                     let right = first.is_some_and(|row| {
-                        row.outcome.object == object && row.outcome.amount == posted.amount
+                        row.outcome.object == object && row.outcome.amount.minor() == hold.posted
                     });
                     if !right {
                         return Err(OfflineDamage::Settlement(token));
                     }
                 }
-                (Some(_), State::Posted(_)) => return Err(OfflineDamage::Overdrawn(token)),
+                (Some(_), Some(End::Posted(_))) => return Err(OfflineDamage::Overdrawn(token)),
                 _ => return Err(OfflineDamage::Reservation(token)),
             }
         }

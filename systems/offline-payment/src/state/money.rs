@@ -207,7 +207,8 @@ fn releases(rows: &dyn Rows, id: &PayerId) -> Vec<(UnixSeconds, Amount)> {
     let mut found: Vec<(UnixSeconds, Amount)> = Vec::new();
     for ((_, at, token), ()) in RESERVED.scan(rows, id, None, RESERVED_MAX) {
         let Some(grant) = GRANTS.get(rows, &token) else { continue };
-        let held = transfer(rows, &grant.reservation).is_some_and(|held| held.state == State::Pending(()));
+        let held = transfer(rows, &grant.reservation)
+            .is_some_and(|held| matches!(held.state, State::Hold(hold) if hold.is_open()));
         if !held {
             continue;
         }
