@@ -119,6 +119,16 @@ impl Account {
         if within { Ok(()) } else { Err(refusal) }
     }
 
+    /// How many minor units can leave it now; `None` where nothing limits that.
+    pub(crate) fn can_give(&self) -> Option<u64> {
+        match self.limit {
+            Limit::Unlimited(()) | Limit::CreditsWithinDebits(()) => None,
+            Limit::DebitsWithinCredits(()) | Limit::DebitsWithinCreditLine(_) => {
+                Some(self.balance().available.max(0).unsigned_abs())
+            }
+        }
+    }
+
     /// The account from its owner's side.
     #[must_use]
     pub fn balance(&self) -> Balance {

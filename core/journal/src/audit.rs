@@ -2,6 +2,7 @@
 //!
 //! Rows are read in pages; only the accounts' figures are kept, so the memory used grows with the accounts, not with the transfers.
 use crate::account::{ACCOUNTS, Account, Turnover};
+use crate::card::{self, CardId};
 use crate::history::HISTORY;
 use crate::transfer::{DUE, PARTS, Row, TRANSFERS};
 use crate::{AccountId, End, Entry, Hold, Kind, Movement, PAGE, Pending, State, TransferId};
@@ -35,6 +36,8 @@ pub struct Audit {
     pub transfers: u64,
     /// Holds that are still pending.
     pub pending: u64,
+    /// Authorisations whose sums were added up anew.
+    pub authorisations: u64,
     /// By currency, in the order of their numeric codes.
     pub totals: Vec<Totals>,
 }
@@ -56,6 +59,8 @@ pub enum JournalDamage {
     DueWrong(TransferId),
     /// The account's history is not in order, has more or fewer entries than it should, or does not end with what is on the account.
     HistoryWrong(AccountId),
+    /// The authorisation's operations do not make its sums, or their transfers do not bear them out.
+    CardWrong(CardId),
 }
 
 /// The sums over all accounts, by currency in the order of their numeric codes.
@@ -93,11 +98,12 @@ pub fn audit(rows: &dyn Rows) -> Result<Audit, JournalDamage> {
     books.history()?;
     let totals = books.compare()?;
     let accounts = u64::try_from(books.accounts.len()).unwrap_or(u64::MAX);
-    Ok(Audit { accounts, transfers: books.transfers, pending: books.pending, totals })
+    let authorisations = card::audit(rows)?;
+    Ok(Audit { accounts, transfers: books.transfers, pending: books.pending, authorisations, totals })
 }
 
 /// Every row of the table in order, read a page at a time.
-fn pages<K: Key, V: Cbor, E>(
+pub(crate) fn pages<K: Key, V: Cbor, E>(
     rows: &dyn Rows,
     table: &Table<K, V>,
     mut each: impl FnMut(&K, V) -> Result<(), E>,

@@ -35,6 +35,14 @@
 //! | 58 | `ExceedsCredits` | posted, pending, increase | the debit account's limit, counting what is pending |
 //! | 59 | `ExceedsDebits` | posted, pending, increase | the credit account's limit, counting what is pending |
 //! | 60 | `LinkedFailed` | all | another transfer of the chain failed |
+//! | 61 | `AuthorisationIdWrong` | card operations | an authorisation has not its own id, or another operation has it |
+//! | 62 | `AuthorisationNotFound` | all but authorise and present | and but the reversal of all: that is kept |
+//! | 63 | `AuthorisationOvertaken` | authorise | its reversal or presentment came first |
+//! | 64 | `AuthorisationDiffers` | present | another cardholder or merchant |
+//! | 65 | `ExceedsCaptured` | refund, chargeback | counting what was given back before |
+//! | 66 | `ExceedsChargedBack` | represent | |
+//!
+//! Of a card operation ([`card`]) 43 comes first, then 61 to 66, then what its transfers are refused for.
 //!
 //! ¹ post, void, capture, release, increase.
 //!
@@ -58,6 +66,7 @@ extern crate alloc;
 
 mod account;
 mod audit;
+pub mod card;
 mod execute;
 mod expiry;
 mod history;
@@ -79,12 +88,15 @@ pub use transfer::{
 };
 
 /// The tables of this crate, (number, name): 10 to 19 are the journal's.
-pub const TABLES: [(u16, &str); 5] = [
+pub const TABLES: [(u16, &str); 8] = [
     (account::ACCOUNTS.id(), account::ACCOUNTS.name()),
     (transfer::TRANSFERS.id(), transfer::TRANSFERS.name()),
     (transfer::DUE.id(), transfer::DUE.name()),
     (transfer::PARTS.id(), transfer::PARTS.name()),
     (history::HISTORY.id(), history::HISTORY.name()),
+    (card::AUTHORISATIONS.id(), card::AUTHORISATIONS.name()),
+    (card::OPERATIONS.id(), card::OPERATIONS.name()),
+    (card::OF.id(), card::OF.name()),
 ];
 
 /// How many rows are read at once where all of a table is read.

@@ -46,5 +46,11 @@ refusals! {
         58 ExceedsCredits "EXCEEDS_CREDITS" "the account to debit has not enough left, counting what is reserved",
         59 ExceedsDebits "EXCEEDS_DEBITS" "the account to credit cannot take as much, counting what is reserved",
         60 LinkedFailed "LINKED_FAILED" "another transfer of the same chain was refused, so none of it was done",
+        61 AuthorisationIdWrong "AUTHORISATION_ID_WRONG" "an authorisation is known by its own id, and no other operation has that id",
+        62 AuthorisationNotFound "AUTHORISATION_NOT_FOUND" "there is no such authorisation",
+        63 AuthorisationOvertaken "AUTHORISATION_OVERTAKEN" "its reversal or its presentment came before the authorisation",
+        64 AuthorisationDiffers "AUTHORISATION_DIFFERS" "the authorisation is of another cardholder or merchant",
+        65 ExceedsCaptured "EXCEEDS_CAPTURED" "more would be given back than was captured and not given back before",
+        66 ExceedsChargedBack "EXCEEDS_CHARGED_BACK" "more would be taken back than was charged back",
     }
 }

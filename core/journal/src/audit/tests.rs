@@ -61,7 +61,10 @@ fn a_sound_journal_passes_and_is_counted() {
         debits_pending: 35,
         credits_pending: 35,
     };
-    assert_eq!(audit(&rows), Ok(Audit { accounts: 3, transfers: 9, pending: 1, totals: alloc::vec![sums] }));
+    assert_eq!(
+        audit(&rows),
+        Ok(Audit { accounts: 3, transfers: 9, pending: 1, authorisations: 0, totals: alloc::vec![sums] })
+    );
     assert_eq!(totals(&rows), [sums]);
     assert!(sums.even());
     assert!(!Totals { debits_pending: 36, ..sums }.even());
