@@ -299,7 +299,8 @@ impl Model {
 
 #[derive(Clone, Debug)]
 enum Op {
-    Execute(Vec<Transfer>),
+    /// Transfers, each with the hold it is to name: by its place among all holds; the id that it has where absent.
+    Execute(Vec<(Transfer, Option<usize>)>),
     /// A chain that was sent before, by its place.
     Repeat(usize),
     Wait(u64),
@@ -313,7 +314,7 @@ fn amounts() -> impl Strategy<Value = Amount> {
 }
 
 fn transfers() -> impl Strategy<Value = Transfer> {
-    let id = || (0u8..24).prop_map(|n| TransferId([n; 16]));
+    let id = || prop_oneof![1 => 0u8..24, 4 => 24u8..=255].prop_map(|n| TransferId([n; 16]));
     let account = || prop_oneof![20 => 0u8..7, 1 => Just(7)].prop_map(account_id);
     let movement = || {
         (account(), account(), amounts()).prop_map(|(debit, credit, amount)| Movement {
@@ -341,9 +342,47 @@ fn transfers() -> impl Strategy<Value = Transfer> {
     (id(), kind, 0u8..2).prop_map(|(id, kind, tag)| Transfer { id, kind, reference: Hash([tag; 32]) })
 }
 
+fn hold() -> impl Strategy<Value = Option<usize>> {
+    prop::option::weighted(0.9, any::<prop::sample::Index>().prop_map(|index| index.index(1 << 16)))
+}
+
+/// The transfer with the hold it is to name, of those that the model has.
+fn aimed((mut transfer, at): (Transfer, Option<usize>), holds: &[TransferId]) -> Transfer {
+    let chosen = at.filter(|_| !holds.is_empty()).map(|at| holds[at % holds.len()]);
+    if let Some(chosen) = chosen {
+        match &mut transfer.kind {
+            Kind::Post(post) => post.pending = chosen,
+            Kind::Void(pending) => *pending = chosen,
+            Kind::Capture(part) | Kind::Release(part) => part.pending = chosen,
+            Kind::Increase(more) => more.pending = chosen,
+            Kind::Posted(_) | Kind::Pending(_) => {}
+        }
+    }
+    transfer
+}
+
+/// Money on the accounts that cannot go below zero.
+fn funds() -> Vec<Transfer> {
+    let fund = |n: u8, from, to, currency| {
+        let amount = Amount::new(300, currency).unwrap();
+        Transfer::posted(
+            TransferId([0xA0, n, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+            from,
+            to,
+            amount,
+            Hash::ZERO,
+        )
+    };
+    vec![
+        fund(1, account_id(0), account_id(1), Currency::EUR),
+        fund(2, account_id(3), account_id(0), Currency::EUR),
+        fund(3, account_id(4), account_id(5), Currency::JPY),
+    ]
+}
+
 fn ops() -> impl Strategy<Value = Vec<Op>> {
     let op = prop_oneof![
-        8 => prop::collection::vec(transfers(), 1..4).prop_map(Op::Execute),
+        8 => prop::collection::vec((transfers(), hold()), 1..4).prop_map(Op::Execute),
         2 => any::<prop::sample::Index>().prop_map(|index| Op::Repeat(index.index(1 << 16))),
         1 => (1u64..6).prop_map(Op::Wait),
         1 => (0usize..4).prop_map(Op::Expire),
@@ -406,11 +445,13 @@ proptest! {
             open(&mut rows, &ctx, &account_id(n), currency, limit).unwrap();
         }
         let mut past: Vec<(u64, Vec<Sums>)> = Vec::new();
-        let mut sent: Vec<Vec<Transfer>> = Vec::new();
+        let start = Ctx { at: UnixMs(now), sequence: 0 };
+        prop_assert_eq!(execute(&mut rows, &start, &funds()), model.execute(&funds(), now));
+        let (mut sent, mut holds) = (Vec::<Vec<Transfer>>::new(), Vec::new());
         for (sequence, op) in (1u64..).zip(ops) {
             let ctx = Ctx { at: UnixMs(now), sequence };
             let chain = match op {
-                Op::Execute(chain) => chain,
+                Op::Execute(chain) => chain.into_iter().map(|one| aimed(one, &holds)).collect(),
                 Op::Repeat(at) if !sent.is_empty() => sent[at % sent.len()].clone(),
                 Op::Repeat(_) => continue,
                 Op::Wait(ms) => {
@@ -428,6 +469,7 @@ proptest! {
             let answers = execute(&mut rows, &ctx, &chain);
             prop_assert_eq!(&answers, &model.execute(&chain, now));
             if answers.contains(&Ok(Done::Created)) {
+                holds.extend(chain.iter().filter(|one| matches!(one.kind, Kind::Pending(_))).map(|one| one.id));
                 let after = rows.clone();
                 prop_assert!(execute(&mut rows, &ctx, &chain).iter().all(|answer| *answer == Ok(Done::Exists)));
                 prop_assert!(rows == after, "a repeat changed a row");
