@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! core/*  <  systems/*  <  node/*, devices/*  <  sim  <  cli          xtask beside them, on core alone
-//! core:     types < wire < keys < proof;   types < wire < state < journal;   chain on wire, keys, state
+//! core:     types < wire < keys < proof;   types < wire < state < journal < acquiring;   chain on wire, keys, state
 //! systems:  never one another
 //! node:     log, crypto < store < vault < machine < evm < hosts, api < console
 //! devices:  transport < every other; never node
@@ -15,13 +15,14 @@
 use crate::workspace::{Crate, Workspace, group, system_number};
 
 /// Core's inside order: each crate with all that it may use.
-const CORE: [(&str, &[&str]); 7] = [
+const CORE: [(&str, &[&str]); 8] = [
     ("core/types", &[]),
     ("core/wire", &["core/types"]),
     ("core/keys", &["core/types", "core/wire"]),
     ("core/proof", &["core/types", "core/wire", "core/keys"]),
     ("core/state", &["core/types", "core/wire"]),
     ("core/journal", &["core/types", "core/wire", "core/state"]),
+    ("core/acquiring", &["core/types", "core/wire", "core/state", "core/journal"]),
     ("core/chain", &["core/types", "core/wire", "core/keys", "core/state"]),
 ];
 

@@ -162,7 +162,7 @@ impl Side for Ours {
                         self.grants.extend(edge.seal_grants(&grants)?)
                     }
                     AnyOutcome::OfflinePayment(outcome) => refused(&outcome)?,
-                    AnyOutcome::Platform(_) => return Err(Trouble::Differ),
+                    AnyOutcome::Platform(_) | AnyOutcome::Acquiring(_) => return Err(Trouble::Differ),
                 }
             }
         }

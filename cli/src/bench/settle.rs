@@ -166,7 +166,7 @@ fn taken(outcome: AnyOutcome) -> Result<Outcome, Trouble> {
     match outcome {
         AnyOutcome::OfflinePayment(Outcome::Refused(refusal)) => Err(refusal.into()),
         AnyOutcome::OfflinePayment(outcome) => Ok(outcome),
-        AnyOutcome::Platform(_) => Err(Trouble::Differ),
+        AnyOutcome::Platform(_) | AnyOutcome::Acquiring(_) => Err(Trouble::Differ),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The enum over all systems, by one macro: a system joins the machine by its line here.
 use crate::platform::{self, Platform, PlatformCommand};
+use symbolon_acquiring::state::Acquiring;
 use symbolon_offline_payment::state::OfflinePayment;
 use symbolon_state::{Command, Ctx, Rows, System};
 use symbolon_wire::cbor::{Malformed, from_slice, to_vec};
@@ -61,6 +62,8 @@ union! {
     Platform(PlatformCommand),
     /// System 01.
     OfflinePayment(symbolon_offline_payment::state::Command),
+    /// The acquirer, 11.
+    Acquiring(symbolon_acquiring::state::Command),
 }
 
 /// Every table of the machine: (number, name).
@@ -69,6 +72,7 @@ pub const TABLES: &[&[(u16, &str)]] = &[
     &crate::idempotency::TABLES,
     &symbolon_journal::TABLES,
     &symbolon_offline_payment::state::TABLES,
+    &symbolon_acquiring::state::TABLES,
 ];
 
 /// When the next row of any system or of the journal falls due.
@@ -77,6 +81,7 @@ pub(crate) fn next_due(rows: &dyn Rows) -> Option<symbolon_types::UnixMs> {
         symbolon_journal::next_due(rows),
         crate::idempotency::next_due(rows),
         <OfflinePayment as System>::next_due(rows),
+        <Acquiring as System>::next_due(rows),
     ]
     .into_iter()
     .flatten()
@@ -88,6 +93,7 @@ pub(crate) fn process_due(rows: &mut dyn Rows, ctx: &Ctx, limit: usize) {
     in_pages(limit, |page| symbolon_journal::process_due(rows, ctx, page));
     in_pages(limit, |page| crate::idempotency::process_due(rows, ctx, page));
     in_pages(limit, |page| <OfflinePayment as System>::process_due(rows, ctx, page));
+    in_pages(limit, |page| <Acquiring as System>::process_due(rows, ctx, page));
 }
 
 /// One row first and then twice as many each time: most batches have little that is due, and must not read as many rows as they may.

@@ -4,6 +4,7 @@
 //! log is applied and the invariants are checked over the result.
 use crate::machine::replay;
 use std::collections::BTreeMap;
+use symbolon_acquiring::state::{AcquiringAudit, AcquiringDamage};
 use symbolon_journal::{Audit, JournalDamage};
 use symbolon_log::{BatchHash, Head, History, LogError};
 use symbolon_offline_payment::state::{OfflineAudit, OfflineDamage};
@@ -27,6 +28,8 @@ pub struct Verified {
     pub journal: Audit,
     /// System 01.
     pub offline_payment: OfflineAudit,
+    /// The acquirer.
+    pub acquiring: AcquiringAudit,
 }
 
 /// The first thing that was found wrong.
@@ -53,6 +56,8 @@ pub enum VerifyError {
     Journal(JournalDamage),
     /// An invariant of system 01 does not hold.
     OfflinePayment(OfflineDamage),
+    /// A request that the acquirer answered is not borne out.
+    Acquiring(AcquiringDamage),
 }
 
 impl From<LogError> for VerifyError {
@@ -92,6 +97,7 @@ impl std::fmt::Display for VerifyError {
             }
             Self::Journal(damage) => write!(f, "journal: {damage:?}"),
             Self::OfflinePayment(damage) => write!(f, "offline-payment: {damage:?}"),
+            Self::Acquiring(damage) => write!(f, "acquiring: {damage:?}"),
         }
     }
 }
@@ -128,6 +134,7 @@ pub fn verify<L: History, T: Tables>(log: &L, tables: &T) -> Result<Verified, Ve
         journal: symbolon_journal::audit(&rows).map_err(VerifyError::Journal)?,
         offline_payment: symbolon_offline_payment::state::audit(&rows)
             .map_err(VerifyError::OfflinePayment)?,
+        acquiring: symbolon_acquiring::state::audit(&rows).map_err(VerifyError::Acquiring)?,
     })
 }
 

@@ -458,6 +458,10 @@ impl Part for OfflinePayment {
                 edge::seal(&world.platform, &outcome)
             }
             Ok((_, AnyOutcome::Platform(outcome))) => Err(platform_refusal(&outcome)),
+            Ok((_, AnyOutcome::Acquiring(_))) => {
+                let detail = "a request of system 01 was answered by the acquirer".to_owned();
+                return Err(Broken { invariant: "an answer is of what was asked", detail });
+            }
             Err(refusal) => Err(refusal.refused()),
         };
         match waiting {

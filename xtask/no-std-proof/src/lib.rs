@@ -9,6 +9,7 @@
 use core::alloc::{GlobalAlloc, Layout};
 use core::panic::PanicInfo;
 
+extern crate symbolon_acquiring as _;
 extern crate symbolon_journal as _;
 extern crate symbolon_keys as _;
 extern crate symbolon_offline_payment as _;
