@@ -33,6 +33,6 @@ mod request;
 pub mod state;
 
 pub use key::{NaturalKey, Original};
-pub use message::{MessageError, Seen, read, respond};
+pub use message::{MessageError, Network, Seen, network, read, respond};
 pub use reply::{ActionCode, Reply};
 pub use request::{Advice, Ask, Payment, Request, Reversal, TerminalId};

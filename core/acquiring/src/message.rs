@@ -316,11 +316,41 @@ fn account(message: &Message<'_>) -> Result<Option<Pan>, MessageError> {
     }
 }
 
-/// The fields of a request that its answer carries as they are.
-const ECHOED: [u8; 14] = [3, 7, 11, 12, 13, 24, 32, 33, 37, 41, 42, 49, 56, 90];
+/// What a message of network management asks for: field 70 of 1987, field 24 of 1993.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// 001, 801: the other side begins its work.
+    SignOn,
+    /// 002, 802: it ends it.
+    SignOff,
+    /// 301, 831: whether this side is there.
+    Echo,
+}
 
-/// Appends the answer to `request`: its fields 3, 7, 11 to 13, 24, 32, 33, 37, 41, 42, 49 and the original data elements as they came, field 4 with what was approved, 38 and
-/// 39. The account is not sent back.
+/// What a message of network management asks for; `None` of every other message.
+///
+/// # Errors
+/// [`MessageError`]: without its code, or with one that is not answered here.
+pub fn network(message: &Message<'_>) -> Result<Option<Network>, MessageError> {
+    let mti = message.mti();
+    if (mti.class(), mti.function()) != (Class::NetworkManagement, Function::Request) {
+        return Ok(None);
+    }
+    let field = if mti.version() == Version::V1993 { 24 } else { 70 };
+    match (mti.version(), number(message, field)?) {
+        (Version::V1987, 1) | (Version::V1993, 801) => Ok(Some(Network::SignOn)),
+        (Version::V1987, 2) | (Version::V1993, 802) => Ok(Some(Network::SignOff)),
+        (Version::V1987, 301) | (Version::V1993, 831) => Ok(Some(Network::Echo)),
+        _ => Err(MessageError::NotSupported),
+    }
+}
+
+/// The fields of a request that its answer carries as they are, in 1987 and in 1993.
+const ECHOED_1987: [u8; 14] = [3, 7, 11, 12, 13, 24, 32, 33, 37, 41, 42, 49, 70, 90];
+const ECHOED_1993: [u8; 13] = [3, 7, 11, 12, 24, 28, 32, 33, 37, 41, 42, 49, 56];
+
+/// Appends the answer to `request`: those of its fields that tell which one it was and who sent it, as they came; field 4 with what was approved, 38 and 39. The account is
+/// not sent back.
 ///
 /// # Errors
 /// [`Iso8583Error`] when the dialect has no place for a field of the answer, or the message wants no answer; `out` is then as it was.
@@ -333,10 +363,10 @@ pub fn respond(request: &Message<'_>, reply: &Reply, out: &mut Vec<u8>) -> Resul
         Version::V1993 => &digits,
         _ => reply.action.response_code().as_bytes(),
     };
-    let mut fields: Vec<(u8, Value<'_>)> = ECHOED
+    let echoed: &[u8] = if mti.version() == Version::V1993 { &ECHOED_1993 } else { &ECHOED_1987 };
+    let mut fields: Vec<(u8, Value<'_>)> = echoed
         .iter()
         .filter_map(|number| request.field(*number).map(|field| (*number, Value::Of(field))))
-        .filter(|(number, _)| mti.version() == Version::V1993 || *number != 56)
         .chain(request.field(4).map(|_| (4, Value::Plain(&amount))))
         .chain(approval.as_ref().map(|approval| (38, Value::Plain(approval))))
         .chain([(39, Value::Plain(code))])

@@ -22,6 +22,16 @@ impl ActionCode {
     pub const INVALID_CARD: Self = Self(111);
     /// Not sufficient funds.
     pub const NOT_SUFFICIENT: Self = Self(116);
+    /// The requested function is not supported.
+    pub const NOT_SUPPORTED: Self = Self(115);
+    /// Security violation: the authentication code is missing, or wrong.
+    pub const VIOLATION: Self = Self(122);
+    /// A message of network management was accepted.
+    pub const ACCEPTED: Self = Self(800);
+    /// The format is wrong: a field is missing or does not hold what it must.
+    pub const FORMAT: Self = Self(904);
+    /// System malfunction: nothing was done, and it may be asked again.
+    pub const MALFUNCTION: Self = Self(909);
     /// A reversal was accepted.
     pub const REVERSED: Self = Self(400);
     /// Invalid transaction: its reversal came before it.
@@ -47,11 +57,11 @@ impl ActionCode {
         [digit(100), digit(10), digit(1)]
     }
 
-    /// The two characters of field 39 in 1987. An accepted reversal is 00; what 1987 has no code for is 06, error.
+    /// The two characters of field 39 in 1987. An accepted reversal or sign-on is 00; what 1987 has no code for is 06, error.
     #[must_use]
     pub fn response_code(self) -> &'static str {
         match self {
-            Self::REVERSED => "00",
+            Self::REVERSED | Self::ACCEPTED => "00",
             Self::NO_ORIGINAL => "25",
             _ => core::str::from_utf8(&self.digits()).ok().and_then(response_code).unwrap_or("06"),
         }
@@ -104,6 +114,11 @@ mod tests {
             (ActionCode::INVALID_CARD, b"111", "14"),
             (ActionCode::NOT_SUFFICIENT, b"116", "51"),
             (ActionCode::REVERSED, b"400", "00"),
+            (ActionCode::NOT_SUPPORTED, b"115", "40"),
+            (ActionCode::VIOLATION, b"122", "63"),
+            (ActionCode::ACCEPTED, b"800", "00"),
+            (ActionCode::FORMAT, b"904", "30"),
+            (ActionCode::MALFUNCTION, b"909", "96"),
             (ActionCode::INVALID, b"902", "12"),
             (ActionCode::DUPLICATE, b"913", "94"),
             (ActionCode::NO_ORIGINAL, b"914", "25"),

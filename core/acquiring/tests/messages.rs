@@ -212,3 +212,37 @@ fn an_answer_carries_what_came_and_what_was_decided_and_no_account() {
         assert_eq!(out, before, "an answer is not answered");
     });
 }
+
+#[test]
+fn network_management_is_answered_by_its_code() {
+    each(|built_in, dialect| {
+        let field = if is_1993(built_in) { 24 } else { 70 };
+        let codes = if is_1993(built_in) { ["801", "802", "831"] } else { ["001", "002", "301"] };
+        let known = [Network::SignOn, Network::SignOff, Network::Echo];
+        let fields = |code| vec![(7, "1124120000"), (11, "000042"), (field, code)];
+        let mut places = Places::new();
+        for (code, expected) in codes.into_iter().zip(known) {
+            let mut fields = fields(code);
+            fields.sort_unstable();
+            let bytes = encode(dialect, &of(built_in, "800"), &fields);
+            let message = dialect.decode(&bytes, &mut places).unwrap();
+            assert_eq!(network(&message), Ok(Some(expected)));
+            let mut out = Vec::new();
+            respond(&message, &Reply::only(ActionCode::ACCEPTED), &mut out).unwrap();
+            let mut places = Places::new();
+            let answer = dialect.decode(&out, &mut places).unwrap();
+            assert_eq!(answer.mti(), mti(&of(built_in, "810")));
+            let accepted = if is_1993(built_in) { "800" } else { "00" };
+            assert_eq!(answer.field(39).unwrap().text(), accepted);
+            assert_eq!(answer.field(field).unwrap().text(), code);
+        }
+        let mut other = fields("999");
+        other.sort_unstable();
+        let bytes = encode(dialect, &of(built_in, "800"), &other);
+        assert_eq!(network(&dialect.decode(&bytes, &mut places).unwrap()), Err(MessageError::NotSupported));
+        let bytes = encode(dialect, &of(built_in, "800"), &vec![(11, "000042")]);
+        assert_eq!(network(&dialect.decode(&bytes, &mut places).unwrap()), Err(MessageError::Missing(field)));
+        let bytes = encode(dialect, &of(built_in, "200"), &payment(built_in));
+        assert_eq!(network(&dialect.decode(&bytes, &mut places).unwrap()), Ok(None));
+    });
+}

@@ -4,7 +4,7 @@ mod shop;
 use shop::*;
 use symbolon_acquiring::state::*;
 use symbolon_acquiring::*;
-use symbolon_journal::AccountId;
+use symbolon_journal::{AccountId, Limit, Transfer, TransferId};
 use symbolon_types::{Amount, Currency, Hash};
 
 #[test]
@@ -211,7 +211,14 @@ fn settings_that_cannot_be_are_refused_and_change_nothing() {
         assert_eq!(shop.apply(command), Outcome::Refused(why));
         assert!(shop.rows == before);
     }
+    let funds = |minor| Transfer::posted(TransferId([201; 16]), CARD, SHOP, eur(minor), Hash::ZERO);
+    assert_eq!(shop.apply(Command::Transfer(funds(101))), Outcome::MoneyRefused(58));
+    let other =
+        OpenAccount { id: CARD, currency: Currency::JPY, limit: Limit::Unlimited(()), history: false };
+    assert_eq!(shop.apply(Command::OpenAccount(other)), Outcome::MoneyRefused(43));
+    assert!(shop.rows == before);
     assert_eq!(shop.apply(Command::SetPolicy(policy)), Outcome::Set(()));
+    assert_eq!(shop.apply(Command::Transfer(funds(100))), Outcome::Set(()));
 }
 
 #[test]

@@ -3,9 +3,11 @@
 //! ```text
 //! bytes ─► framing (pure: where a message begins and ends) ─► Service ─► framing ─► bytes
 //!          server: connections, bounds, deadlines, pipelining
+//!                  acquirer: a Service that checks, tokenises, decides durably and answers
 //! ```
 //!
 //! **Invariant:** nothing of a message is in a log, an error or a counter; buffers that held one are wiped.
+pub mod acquirer;
 pub mod framing;
 pub mod metrics;
 pub mod server;

@@ -18,10 +18,12 @@ pub use refusal::AcquiringRefusal;
 
 use crate::request::{Ask, Request, TerminalId};
 use crate::{NaturalKey, Reply};
-use symbolon_journal::AccountId;
 use symbolon_journal::card::CardId;
+use symbolon_journal::{
+    AccountId, Done, JournalRefusal, Limit, Transfer, execute_all, open_account, open_account_with_history,
+};
 use symbolon_state::{Ctx, Rows, System, Table, commands};
-use symbolon_types::{Hash, UnixMs};
+use symbolon_types::{Currency, Hash, UnixMs};
 use symbolon_wire::{cbor_enum, cbor_map};
 
 pub(crate) const TERMINALS: Table<(u32, TerminalId), Terminal> = Table::new(21, "acquiring.terminals");
@@ -76,6 +78,19 @@ cbor_map! {
         4 => cover: AccountId,
     }
 
+    /// An account to be opened.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct OpenAccount {
+        /// Chosen by the client.
+        1 => id: AccountId,
+        /// Of everything on it.
+        2 => currency: Currency,
+        /// What it must keep.
+        3 => limit: Limit,
+        /// Whether it keeps its history: it can then be seen as of any time.
+        4 => history: bool,
+    }
+
     /// Of a terminal.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) struct Terminal {
@@ -126,6 +141,10 @@ commands! {
         3 v 1 => SetPolicy(Policy),
         /// A request of a terminal.
         4 v 1 => Request(Request),
+        /// Opens an account in the journal: a merchant's, a card's, one that covers.
+        5 v 1 => OpenAccount(OpenAccount),
+        /// Moves money, or holds it, as any client of the journal: funds, payouts.
+        6 v 1 => Transfer(Transfer),
     }
 }
 
@@ -141,6 +160,8 @@ cbor_enum! {
         3 => Repeated(Reply),
         /// Refused; nothing is changed.
         4 => Refused(AcquiringRefusal),
+        /// Refused by the journal with this number; nothing is changed.
+        5 => MoneyRefused(u16),
     }
 }
 
@@ -158,6 +179,8 @@ impl System for Acquiring {
             Command::SetCard(set) => set_card(rows, &set),
             Command::SetPolicy(policy) => set_policy(rows, &policy),
             Command::Request(request) => decide::request(rows, ctx, &request),
+            Command::OpenAccount(asked) => return money(open(rows, ctx, &asked)),
+            Command::Transfer(transfer) => return money(execute_all(rows, ctx, &[transfer])),
         };
         done.unwrap_or_else(Outcome::Refused)
     }
@@ -176,6 +199,18 @@ impl System for Acquiring {
                 ENDS.delete(rows, &end);
             })
             .count()
+    }
+}
+
+fn open(rows: &mut dyn Rows, ctx: &Ctx, asked: &OpenAccount) -> Result<Done, JournalRefusal> {
+    let open = if asked.history { open_account_with_history } else { open_account };
+    open(rows, ctx, &asked.id, asked.currency, asked.limit)
+}
+
+fn money(done: Result<Done, JournalRefusal>) -> Outcome {
+    match done {
+        Ok(Done::Created | Done::Exists) => Outcome::Set(()),
+        Err(refusal) => Outcome::MoneyRefused(refusal.refused().code),
     }
 }
 

@@ -2,9 +2,7 @@
 #![allow(dead_code, reason = "each test uses a part")]
 use symbolon_acquiring::state::*;
 use symbolon_acquiring::*;
-use symbolon_journal::{
-    AccountId, Limit, Totals, Transfer, TransferId, account, execute_all, open_account, process_due,
-};
+use symbolon_journal::{AccountId, Limit, Totals, Transfer, TransferId, account, process_due};
 use symbolon_state::{Ctx, MemoryRows, System};
 use symbolon_types::{Amount, Currency, Hash, UnixMs};
 
@@ -65,17 +63,17 @@ pub fn paid_before(audit: u32, minor: u64, of: Option<Original>) -> Request {
 impl Shop {
     pub fn new() -> Self {
         let mut shop = Self { rows: MemoryRows::default(), now: 10, sequence: 0 };
-        let ctx = shop.ctx();
         for (id, limit) in [
             (BANK, Limit::Unlimited(())),
             (CARD, Limit::DebitsWithinCredits(())),
             (SHOP, Limit::DebitsWithinCredits(())),
             (COVER, Limit::Unlimited(())),
         ] {
-            open_account(&mut shop.rows, &ctx, &id, Currency::EUR, limit).unwrap();
+            let open = OpenAccount { id, currency: Currency::EUR, limit, history: id == SHOP };
+            assert_eq!(shop.apply(Command::OpenAccount(open)), Outcome::Set(()));
         }
         let funds = Transfer::posted(TransferId([200; 16]), BANK, CARD, eur(100), Hash::ZERO);
-        execute_all(&mut shop.rows, &ctx, &[funds]).unwrap();
+        assert_eq!(shop.apply(Command::Transfer(funds)), Outcome::Set(()));
         let set = |set| Command::SetCard(set);
         for command in [
             Command::SetPolicy(Policy {

@@ -165,7 +165,11 @@ fn made(vault: &dyn PaymentVault, key: KeyRef, now: UnixMs) -> Result<Vec<u8>, P
 fn holds(vault: &dyn PaymentVault, key: KeyRef, mac: &[u8], now: UnixMs) -> Result<(), PaymentError> {
     let spec = spec(ZoneOrDukpt::Zone(key), MacAlgorithm::Cmac);
     let message = Bytes(b"message".to_vec());
-    vault.verify_mac(VerifyMac { spec, message, mac: Bytes(mac.to_vec()) }, now, &entropy())
+    vault.verify_mac(
+        VerifyMac { spec, message: Clear::new(&message.0), mac: Bytes(mac.to_vec()) },
+        now,
+        &entropy(),
+    )
 }
 
 /// Loaded does nothing; active makes; retiring checks until its end; retired and erased do nothing, and their generation is never used again.

@@ -345,12 +345,12 @@ cbor_map! {
     }
 
     /// [`Request::VerifyMac`].
-    #[derive(Clone, Debug, PartialEq, Eq)]
+    #[derive(Clone, Debug)]
     pub struct VerifyMac {
         /// How.
         1 => spec: MacSpec,
-        /// Over what.
-        2 => message: Bytes,
+        /// Over what: a message, and what is in it.
+        2 => message: Clear,
         /// What came.
         3 => mac: Bytes,
     }

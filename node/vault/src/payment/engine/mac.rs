@@ -77,7 +77,7 @@ pub(super) fn verify(
     asked: &VerifyMac,
     call: &mut Call<'_>,
 ) -> Result<Answer, PaymentError> {
-    let message = &asked.message.0;
+    let message = asked.message.reveal();
     let made = match &asked.spec.key {
         ZoneOrDukpt::Dukpt(key) => {
             computed::<MacRequest>(&working_key(contents, key, call)?, &asked.spec, message)?
