@@ -6,6 +6,7 @@ mod args;
 mod bench;
 mod device;
 mod help;
+mod iso8583_link;
 mod node;
 mod proof;
 mod report;

@@ -8,6 +8,7 @@ use std::fmt;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use symbolon_api::{Counters, Node, fresh_key, key_hash};
 use symbolon_keys::RustCrypto;
 use symbolon_log::{FileDisk, Log, LogError, Options, PointerState, Reading};
@@ -129,7 +130,7 @@ pub fn open(data: &Path, settings: Settings) -> Result<Started, OpenError> {
     let vault: Box<dyn Vault> = Box::new(vault);
     check_vault(data, &reader, vault.as_ref())?;
     let (crypto, counters, rotation) = (RustCrypto, Counters::default(), tokio::sync::Mutex::default());
-    let node = Node { writer, reader, vault, crypto, counters, rotation };
+    let node = Node { writer: Arc::new(writer), reader, vault, crypto, counters, rotation };
     let first_key = data.join("first-administrator.key");
     if fresh {
         found_platform(&node, data, &first_key)?;

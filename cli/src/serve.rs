@@ -1,5 +1,6 @@
 //! `symbolon serve`: the platform, until it is told to stop.
 use crate::args::text;
+use crate::iso8583_link::{LinkConfig, Ready};
 use crate::node::{self, Settings, Started};
 use crate::report::{Failure, finish};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -35,6 +36,8 @@ struct Config {
     vault: VaultConfig,
     #[serde(default)]
     log: LogConfig,
+    #[serde(default)]
+    iso8583: LinkConfig,
     #[serde(skip)]
     danger_accept_lost_pointer: bool,
 }
@@ -72,13 +75,17 @@ fn configured(mut parser: lexopt::Parser) -> Result<Config, Failure> {
                 let read = std::fs::read_to_string(&path).map_err(|error| misuse(&path, &error))?;
                 file = toml::from_str(&read).map_err(|error| misuse(&path, &error))?;
             }
-            Long(flag @ ("iso8583" | "log" | "follow")) => {
+            Long("iso8583") => flags.iso8583.listen = Some(text(parser.value()?)?),
+            Long(flag @ ("log" | "follow")) => {
                 return Err(Failure::Misuse(format!("--{flag} is not part of this version")));
             }
             other => return Err(other.unexpected().into()),
         }
     }
+    let mut iso8583 = file.iso8583;
+    iso8583.listen = flags.iso8583.listen.or(iso8583.listen);
     Ok(Config {
+        iso8583,
         data: flags.data.or(file.data),
         listen: flags.listen.or(file.listen),
         vault: file.vault,
@@ -101,6 +108,7 @@ fn serve(config: &Config, json: bool) -> Result<(), Failure> {
             "--listen: {address} is not loopback, and there is no TLS to listen elsewhere with"
         )));
     }
+    let link = config.iso8583.ready()?;
     let data = config.data.clone().unwrap_or_else(|| "symbolon-data".into());
     let passphrase = config.vault.passphrase_file.as_ref().map(|path| {
         std::fs::read_to_string(path)
@@ -117,7 +125,7 @@ fn serve(config: &Config, json: bool) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::Misuse(error.to_string()))?;
-    runtime.block_on(listen_until_stopped(started, address, json))
+    runtime.block_on(listen_until_stopped(started, address, link, json))
 }
 
 /// 64 KiB to 1 GiB, so that a command fits and a small disk is not taken by one segment.
@@ -130,17 +138,33 @@ fn segment_bytes(log: &LogConfig) -> Result<Option<u64>, Failure> {
     }
 }
 
-async fn listen_until_stopped(started: Started, address: SocketAddr, json: bool) -> Result<(), Failure> {
+async fn listen_until_stopped(
+    started: Started,
+    address: SocketAddr,
+    link: Option<Ready>,
+    json: bool,
+) -> Result<(), Failure> {
     let listener = tokio::net::TcpListener::bind(address)
         .await
         .map_err(|error| Failure::Misuse(format!("--listen {address}: {error}")))?;
     let local = listener.local_addr().map_err(|error| Failure::Misuse(error.to_string()))?;
     // Before the first line: whoever has read it may stop us as promised.
     let mut told = Told::listening().map_err(|error| Failure::Misuse(error.to_string()))?;
-    announce(&started, local, json);
+    let link = match link {
+        Some(ready) => Some(ready.bind(Arc::clone(&started.node.writer)).await?),
+        None => None,
+    };
+    let iso8583 = link.as_ref().and_then(|link| link.local_addr().ok());
+    announce(&started, local, iso8583, json);
+    let (stop_link, link_stopped) = tokio::sync::oneshot::channel::<()>();
+    let link = link.map(|link| tokio::spawn(link.serve(async { drop(link_stopped.await) })));
     let node = Arc::new(started.node);
     let open = answer(listener, symbolon_api::router(Arc::clone(&node)), until_stop(&node, &mut told)).await;
+    let _ = stop_link.send(());
     let _ = tokio::time::timeout(GRACE, open.shutdown()).await;
+    if let Some(link) = link {
+        let _ = tokio::time::timeout(GRACE, link).await;
+    }
     let ended = node.writer.stop();
     ended.map_err(|error| Failure::Misuse(error.to_string()))
 }
@@ -209,7 +233,7 @@ async fn until_stop(node: &symbolon_api::Node, told: &mut Told) {
 }
 
 /// The first line, and what there is to tell the operator on standard error.
-fn announce(started: &Started, local: SocketAddr, json: bool) {
+fn announce(started: &Started, local: SocketAddr, iso8583: Option<SocketAddr>, json: bool) {
     let http = format!("http://{local}");
     for note in &started.notes {
         eprintln!("note: {note}");
@@ -218,9 +242,15 @@ fn announce(started: &Started, local: SocketAddr, json: bool) {
         eprintln!("the first administrator's one-time key is in {}", path.display());
     }
     if json {
-        println!("{}", json!({ "http": http, "console": format!("{http}/"), "iso8583": null, "rpc": null }));
+        println!(
+            "{}",
+            json!({ "http": http, "console": format!("{http}/"), "iso8583": iso8583, "rpc": null })
+        );
     } else {
         println!("listening on {http}");
+        if let Some(address) = iso8583 {
+            println!("ISO 8583 on {address}");
+        }
     }
     let _ = std::io::stdout().flush();
 }

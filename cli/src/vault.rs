@@ -11,10 +11,11 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use symbolon_transport::clock;
-use symbolon_types::{CoreRefusal, Secret, UnixMs, hex_parse, hex_upper};
+use symbolon_types::{CoreRefusal, Pan, Secret, UnixMs, hex_parse, hex_upper};
 use symbolon_vault::payment::{
-    Activate, Algorithm, BlockVersion, CeremonyBegin, CeremonyComponent, Clear, Export, ExportKey, Import,
-    KeyInfo, KeyName, KeyRef, NewKey, PaymentError, PaymentVault, RemoteVault, Role, SoftwareEngine, server,
+    AccountForm, Activate, Algorithm, BlockVersion, CeremonyBegin, CeremonyComponent, Clear, ClearAccount,
+    Export, ExportKey, Import, KeyInfo, KeyName, KeyRef, NewKey, PaymentError, PaymentVault, RemoteVault,
+    Role, SealAccount, SoftwareEngine, period, server,
 };
 use symbolon_vault::{Unlock, VaultError, create_key_file, entropy};
 
@@ -38,6 +39,7 @@ WHERE is a file that no process is using, or the socket of the process that is:
   activate  WHERE --name N --generation G [--overlap-seconds S]             the former one opens and checks for S more seconds (0)
   retire    WHERE --name N --generation G
   erase     WHERE --name N --generation G
+  token     WHERE --name N --account @FILE|-                                the token of an account number, under the token key N
 
   N, WHO  1 to 32 of a-z 0-9 . -           E  exportable, sensitive, non-exportable (the default)
   R  key-protection base pin mac-algorithm-1 mac-retail mac-cmac data issuer-cryptogram card-verification pin-verification token
@@ -53,7 +55,8 @@ A worked example: a zone PIN key of two components, each brought by another cust
 ";
 
 /// The flags that there are; each has a value and stands once.
-const FLAGS: [&str; 16] = [
+const FLAGS: [&str; 17] = [
+    "account",
     "file",
     "key-file",
     "passphrase-file",
@@ -119,14 +122,18 @@ impl Call {
 
     /// `@FILE` or `-`: a secret never stands among the words, where every process sees it.
     fn secret(&mut self, flag: &'static str) -> Result<Clear, Failure> {
-        let value = self.take(flag)?;
-        let path = value.strip_prefix('@').or(Some("-").filter(|_| value == "-"));
-        let path = path.ok_or_else(|| Failure::Misuse(format!("--{flag}: @FILE or - for standard input")))?;
-        let bytes = Secret::new(file_of(flag, path)?);
+        let bytes = self.secret_bytes(flag)?;
         let digits = std::str::from_utf8(bytes.reveal()).ok().map(str::trim);
         let parsed = digits.and_then(hex_parse).map(Secret::new);
         let parsed = parsed.ok_or_else(|| Failure::Misuse(format!("--{flag}: not hexadecimal")))?;
         Ok(Clear::new(parsed.reveal()))
+    }
+
+    fn secret_bytes(&mut self, flag: &'static str) -> Result<Secret<Vec<u8>>, Failure> {
+        let value = self.take(flag)?;
+        let path = value.strip_prefix('@').or(Some("-").filter(|_| value == "-"));
+        let path = path.ok_or_else(|| Failure::Misuse(format!("--{flag}: @FILE or - for standard input")))?;
+        Ok(Secret::new(file_of(flag, path)?))
     }
 
     fn unlock(&mut self) -> Result<Unlock, Failure> {
@@ -203,6 +210,7 @@ pub fn run(parser: Parser, json: bool) -> Outcome {
         "keys" => keys(&mut call),
         "generate" | "import" | "activate" | "retire" | "erase" | "ceremony finish" => changed(&mut call),
         "export" => export(&mut call),
+        "token" => token(&mut call),
         "ceremony begin" | "ceremony abandon" | "ceremony component" => ceremony(&mut call),
         other => {
             Err(Failure::Misuse(format!("there is no `vault {other}`; `symbolon vault --help` lists them")))
@@ -279,6 +287,25 @@ fn keys(call: &mut Call) -> Outcome {
     let lines: Vec<String> = keys.iter().map(line).collect();
     let text = if lines.is_empty() { "no keys".into() } else { lines.join("\n") };
     Ok(Report { json: json!({ "keys": keys.iter().map(shown).collect::<Vec<_>>() }), text })
+}
+
+/// The token of an account, by which everything but the vault knows a card.
+fn token(call: &mut Call) -> Outcome {
+    let (vault, name) = (call.vault()?, call.name("name")?);
+    let read = call.secret_bytes("account")?;
+    call.done()?;
+    let number = std::str::from_utf8(read.reveal()).ok().map(str::trim).and_then(Pan::parse);
+    let number = number
+        .ok_or_else(|| Failure::Misuse("--account: no account number, or a wrong check digit".into()))?;
+    let account = ClearAccount { form: AccountForm::Pan, bytes: Clear::new(number.reveal().as_bytes()) };
+    let now = clock::wall();
+    let asked = SealAccount { account, token: KeyRef::active(&name), period: period(now) };
+    let view = vault.seal_account(asked, now, &fresh()?).map_err(refused)?;
+    let token = hex_upper(&view.token.0);
+    Ok(Report {
+        json: json!({ "token": token, "masked": view.masked }),
+        text: format!("{token}  {}", view.masked),
+    })
 }
 
 /// The verbs whose answer is the key that they changed.

@@ -1,7 +1,7 @@
 //! `symbolon tool iso8583`: messages between acquirers and issuers (ISO 8583:1987, ISO 8583:1993), read and made in `core/wire`.
 //!
 //! **Invariant:** account data is masked unless `--reveal` was said; no error repeats a value.
-mod dialect;
+pub mod dialect;
 
 use super::flags::{Flags, wrong};
 use super::{json, no_verb, refused_at};

@@ -10,7 +10,7 @@ mod dukpt;
 mod emv;
 mod flags;
 mod hpke;
-mod iso8583;
+pub mod iso8583;
 mod json;
 mod jwk;
 mod keyblock;

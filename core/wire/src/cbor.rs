@@ -7,6 +7,7 @@
 //! **Invariant:** for every value, `to_vec(&from_slice(bytes)?) == bytes`: a message has one encoding, so its hash names it.
 use alloc::{string::String, vec::Vec};
 use symbolon_types::{Amount, CoreRefusal, Currency, Hash, Refused, Secret, UnixMs, UnixSeconds};
+use zeroize::Zeroize;
 
 pub mod any;
 
@@ -77,6 +78,8 @@ const TAG: u8 = 6;
 const SIMPLE: u8 = 7;
 
 /// Appends CBOR items to a buffer. Arrays and maps are announced by their length; the caller appends as many items.
+///
+/// **Invariant:** a buffer that became too small is wiped: of what was encoded there is one copy, which is the caller's.
 #[derive(Default)]
 pub struct Encoder(Vec<u8>);
 
@@ -103,9 +106,26 @@ impl Encoder {
             0x1_0000..=0xFFFF_FFFF => (26, 4),
             _ => (27, 0),
         };
-        self.0.push(major | info);
-        self.0.extend_from_slice(bytes.get(tail..).unwrap_or_default());
+        let out = self.room(9);
+        out.push(major | info);
+        out.extend_from_slice(bytes.get(tail..).unwrap_or_default());
         self
+    }
+
+    /// The buffer, with room for so many bytes more.
+    fn room(&mut self, more: usize) -> &mut Vec<u8> {
+        if self.0.capacity().saturating_sub(self.0.len()) < more {
+            self.grow(more);
+        }
+        &mut self.0
+    }
+
+    #[cold]
+    fn grow(&mut self, more: usize) {
+        let needed = self.0.len().saturating_add(more);
+        let mut larger = Vec::with_capacity(needed.max(self.0.capacity().saturating_mul(2)).max(64));
+        larger.extend_from_slice(&self.0);
+        core::mem::replace(&mut self.0, larger).zeroize();
     }
 
     /// An unsigned integer.
@@ -123,13 +143,13 @@ impl Encoder {
 
     /// A byte string.
     pub fn bytes(&mut self, value: &[u8]) -> &mut Self {
-        self.head(BYTES, length(value.len())).0.extend_from_slice(value);
+        self.head(BYTES, length(value.len())).room(value.len()).extend_from_slice(value);
         self
     }
 
     /// A text string.
     pub fn text(&mut self, value: &str) -> &mut Self {
-        self.head(TEXT, length(value.len())).0.extend_from_slice(value.as_bytes());
+        self.head(TEXT, length(value.len())).room(value.len()).extend_from_slice(value.as_bytes());
         self
     }
 

@@ -11,6 +11,7 @@
 //!
 //! **Invariants:** nothing is decided here: a handler opens, submits, and seals what the log answered. Default deny: without a key with the
 //! right scope only a device's signed messages, health and this page are answered.
+mod acquiring;
 mod auth;
 mod offline_payment;
 mod openapi;
@@ -44,7 +45,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// What the routes share.
 pub struct Node {
     /// The way into the log.
-    pub writer: Writer,
+    pub writer: Arc<Writer>,
     /// The rows as of the last durable batch.
     pub reader: Reader<DiskTables>,
     /// The keys.
@@ -99,6 +100,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .merge(pages::routes())
         .merge(platform::routes())
         .nest("/v1/offline-payment", offline_payment::routes())
+        .nest("/v1/acquiring", acquiring::routes())
         .fallback(reply::no_such_address)
         .with_state(node)
 }

@@ -1,5 +1,5 @@
 //! The OpenAPI document of `/v1`, made from the handlers.
-use crate::{offline_payment as op, platform};
+use crate::{acquiring, offline_payment as op, platform};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
@@ -13,6 +13,8 @@ use utoipa::{Modify, OpenApi};
         op::operator::repay, op::trust::keys, op::trust::trust, op::trust::rotate, op::trust::revoke, op::trust::set_policy,
         op::device::enrol, op::device::grants, op::device::enrol_payee, op::device::settle, op::device::report,
         op::device::refund, op::device::statement,
+        acquiring::set_policy, acquiring::open_account, acquiring::account, acquiring::set_terminal, acquiring::set_card,
+        acquiring::transfer,
     ),
     modifiers(&Bearer)
 )]

@@ -16,7 +16,7 @@ use symbolon_machine::{AnyOutcome, Submission, Writer};
 use symbolon_types::{CoreRefusal, Hash, Pan, UnixMs};
 use symbolon_vault::payment::{
     AccountForm, Clear, ClearAccount, KeyRef, MacSpec, MakeMac, PaymentError, PaymentVault, SealAccount,
-    VerifyMac,
+    VerifyMac, period,
 };
 use symbolon_wire::cbor::Bytes;
 use symbolon_wire::iso8583::{Dialect, Field, Message, Places};
@@ -75,9 +75,6 @@ pub struct Acquirer<D> {
     decide: D,
     clock: fn() -> UnixMs,
 }
-
-/// Accounts are sealed under a key of this many milliseconds: 30 days.
-const PERIOD_MS: u64 = 30 * 24 * 3600 * 1000;
 
 /// Fields that ask for a check which a link does not make: a PIN, what a chip says, and a PIN under AES where the dialect has it.
 const CHECKED_FIELDS: [u8; 2] = [52, 55];
@@ -158,7 +155,7 @@ impl<D: Decide> Acquirer<D> {
 
     async fn token(&self, account: &Pan) -> Result<Hash, Failed> {
         let account = ClearAccount { form: AccountForm::Pan, bytes: Clear::new(account.reveal().as_bytes()) };
-        let period = u32::try_from((self.clock)().0 / PERIOD_MS).unwrap_or(u32::MAX);
+        let period = period((self.clock)());
         let asked = SealAccount { account, token: self.link.token.clone(), period };
         let view = self.ask(move |vault, now, entropy| vault.seal_account(asked, now, entropy)).await;
         view.map(|view| Hash(view.token.0)).map_err(|_| ActionCode::MALFUNCTION.into())

@@ -64,8 +64,11 @@ pub struct Named {
 impl Named {
     /// The dialect that `--dialect` names.
     pub fn read(flags: &mut Flags) -> Result<Self, Failure> {
-        let given = flags.required_text("dialect")?;
-        let given = given.reveal();
+        Self::of(flags.required_text("dialect")?.reveal())
+    }
+
+    /// The dialect of this name, of this JSON, or of the file with it.
+    pub fn of(given: &str) -> Result<Self, Failure> {
         if let Some(built_in) = BuiltIn::ALL.into_iter().find(|known| known.name() == named(given)) {
             let dialect = built_in.dialect().map_err(|error| wrong(&error.to_string()))?;
             return Ok(Self { dialect, built_in: Some(built_in) });

@@ -30,6 +30,13 @@ pub use message::*;
 
 use symbolon_types::{CoreRefusal, Secret, UnixMs};
 
+/// The period of a time: 30 days of the Unix epoch. Accounts are sealed under their period's key.
+#[must_use]
+pub fn period(at: UnixMs) -> u32 {
+    const PERIOD_MS: u64 = 30 * 24 * 3600 * 1000;
+    u32::try_from(at.0 / PERIOD_MS).unwrap_or(u32::MAX)
+}
+
 /// 32 random bytes for one operation, used for nothing else.
 pub type Entropy = Secret<[u8; 32]>;
 

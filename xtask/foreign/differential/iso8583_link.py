@@ -1,0 +1,296 @@
+# pyiso8583 as a terminal of `symbolon serve --iso8583`: answers, repeats, reversals and authentication codes over TCP; the host is killed under
+# load and started again; then its log, its output and its memory are searched for what must not be there.
+#
+#   python iso8583_link.py SYMBOLON [SEED]
+#
+# pyiso8583==4.0.1, cryptography==50.0.2 (AES-CMAC)
+import copy
+import json
+import random
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+# The folder has a script of the package's name: the package is looked for elsewhere, and our own world beside this folder.
+FOLDER = Path(sys.path.pop(0))
+import iso8583
+import iso8583.specs
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.cmac import CMAC
+
+sys.path.append(str(FOLDER.parent))
+from world import Api, Checks, World
+
+SEED = sys.argv[2] if len(sys.argv) > 2 else "1"
+RANDOM = random.Random("iso8583_link" + SEED)
+CHECKS = Checks()
+PAN = "40123456" + "78909"
+TERMINALS = 8
+PAYMENTS = 60
+
+SPEC = copy.deepcopy(iso8583.specs.default_ascii)
+KEY = RANDOM.randbytes(16)
+
+
+def framed(body):
+    return len(body).to_bytes(2, "big") + body
+
+
+class Terminal:
+    """One connection; every message authenticated where `key` is given."""
+
+    def __init__(self, address, number, key=None):
+        host, port = address.rsplit(":", 1)
+        self.stream = socket.create_connection((host, int(port)), timeout=30)
+        self.number, self.key, self.audit = number, key, 0
+
+    def encoded(self, mti, fields):
+        document = {"t": mti, **{str(number): value for number, value in fields.items()}}
+        if not self.key:
+            return bytes(iso8583.encode(document, SPEC)[0])
+        last = "128" if any(number > 64 for number in fields) else "64"
+        text = bytes(iso8583.encode({**document, last: "0" * 16}, SPEC)[0])[:-16]
+        return bytes(iso8583.encode({**document, last: self.mac(text)}, SPEC)[0])
+
+    def mac(self, text):
+        mac = CMAC(AES(self.key))
+        mac.update(text)
+        return mac.finalize()[:8].hex().upper()
+
+    def send(self, mti, fields):
+        self.stream.sendall(framed(self.encoded(mti, fields)))
+
+    def raw_answer(self):
+        head = self.exactly(2)
+        return self.exactly(int.from_bytes(head, "big"))
+
+    def exactly(self, count):
+        read = b""
+        while len(read) < count:
+            more = self.stream.recv(count - len(read))
+            if not more:
+                raise ConnectionError("the host hung up")
+            read += more
+        return read
+
+    def asked(self, mti, fields):
+        """Type and fields of the answer."""
+        self.send(mti, fields)
+        answer = self.raw_answer()
+        document, _ = iso8583.decode(answer, SPEC)
+        if self.key:
+            last = "128" if "128" in document else "64"
+            CHECKS.that(document[last].upper() == self.mac(answer[:-16]), "the answer's authentication code")
+        return document["t"], {key: value for key, value in document.items() if key.isdigit()}
+
+    def payment(self, minor, audit=None):
+        self.audit += 1
+        return {
+            2: PAN, 3: "000000", 4: f"{minor:012}", 7: "1124120000", 11: audit or f"{self.audit:06}", 12: "120000", 13: "1124",
+            32: "12345", 37: f"{self.audit:012}", 41: f"TERM{self.number:04}", 49: "978",
+        }
+
+    def reversal(self, of, mti="0200"):
+        self.audit += 1
+        original = f"{mti}{of[11]}{of[7]}{int(of[32]):011}{0:011}"
+        return {3: of[3], 4: of[4], 7: of[7], 11: f"{self.audit:06}", 32: of[32], 41: of[41], 49: of[49], 90: original}
+
+
+class Host:
+    """The vault, the platform and its accounts."""
+
+    def __init__(self, world):
+        self.world, self.path, self.key = world, world.path, None
+        at = ["--file", self.path / "vault", "--key-file", self.path / "vault.key"]
+        world.held("vault", "create", *at)
+        world.held("vault", "generate", *at, "--name", "token", "--role", "token", "--algorithm", "hmac256")
+        first = RANDOM.randbytes(16)
+        second = bytes(a ^ b for a, b in zip(first, KEY))
+        name = ["--name", "link.mac"]
+        world.held("vault", "ceremony", "begin", *at, *name, "--role", "mac-cmac", "--algorithm", "aes128", "--components", 2)
+        for custodian, component in (("one", first), ("two", second)):
+            file = self.path / custodian
+            file.write_text(component.hex())
+            world.held("vault", "ceremony", "component", *at, *name, "--custodian", custodian, "--component", f"@{file}")
+        world.held("vault", "ceremony", "finish", *at, *name)
+        for key in ("token", "link.mac"):
+            world.held("vault", "activate", *at, "--name", key, "--generation", 1)
+        self.socket = self.path / "vault.socket"
+        self.vault, _ = world.ready("vault", "serve", *at, "--socket", self.socket)
+
+    def serve(self, mac):
+        config = self.path / "symbolon.toml"
+        lines = ["[iso8583]", 'dialect = "1987-ascii"', f'vault = "{self.socket}"', 'token = "token"']
+        config.write_text("\n".join(lines + ['mac = "link.mac"'] * mac))
+        where = ["--data", self.path / "platform", "--config", config, "--listen", "127.0.0.1:0", "--iso8583", "127.0.0.1:0"]
+        self.platform, line = self.world.ready("serve", *where)
+        self.api = Api(line["http"])
+        if self.key is None:
+            self.api.key = (self.path / "platform" / "first-administrator.key").read_text().strip()
+            self.key = self.api.post("/v1/keys/first", {})["key"]
+        self.api.key = self.key
+        return line["iso8583"]
+
+    def opened(self, limit):
+        return self.api.post("/v1/acquiring/accounts", {"currency": "EUR", "limit": limit})["account"]
+
+    def founded(self):
+        self.bank, self.shop, self.card = self.opened("unlimited"), self.opened("prepaid"), self.opened("prepaid")
+        times = {"window_seconds": 3600, "kept_seconds": 86400, "hold_seconds": 86400}
+        self.api.post("/v1/acquiring/policy", {**times, "cover": self.bank})
+        for number in range(TERMINALS + 1):
+            self.api.post("/v1/acquiring/terminals", {"link": 1, "terminal": f"TERM{number:04}", "merchant": self.shop})
+        account = self.path / "account"
+        account.write_text(PAN)
+        token = self.world.held("vault", "token", "--socket", self.socket, "--name", "token", "--account", f"@{account}")
+        account.unlink()
+        self.api.post("/v1/acquiring/cards", {"token": token["token"], "account": self.card})
+        funds = {"debit": self.bank, "credit": self.card, "amount": {"minor": 1_000_000, "currency": "EUR"}}
+        self.api.post("/v1/acquiring/transfers", funds)
+
+    def posted(self, account):
+        return self.api.get(f"/v1/acquiring/accounts/{account}")["posted"]
+
+    def kill(self):
+        self.platform.kill()
+        self.platform.wait()
+
+    def verified(self):
+        code, _ = self.world.run("verify", "--data", self.path / "platform")
+        CHECKS.that(code == 0, "symbolon verify")
+
+
+def answers(host, address):
+    """One terminal, every kind of answer."""
+    terminal = Terminal(address, 0, KEY)
+    told = lambda mti, fields: (lambda answer: (answer[0], answer[1]["39"]))(terminal.asked(mti, fields))
+    CHECKS.that(told("0800", {7: "1124120000", 11: "900000", 70: "001"}) == ("0810", "00"), "sign-on")
+    CHECKS.that(told("0800", {7: "1124120000", 11: "900001", 70: "301"}) == ("0810", "00"), "echo")
+    pay = terminal.payment(2500)
+    mti, first = terminal.asked("0200", pay)
+    CHECKS.that((mti, first["39"], first["4"]) == ("0210", "00", f"{2500:012}"), "a payment")
+    CHECKS.that({first[str(n)] for n in (3, 7, 11, 32, 37, 41, 49)} == {pay[n] for n in (3, 7, 11, 32, 37, 41, 49)}, "its fields")
+    CHECKS.that("2" not in first and len(first["38"]) == 6, "no account in an answer")
+    repeat = {number: value for number, value in pay.items() if number not in (7, 37)}
+    mti, again = terminal.asked("0201", repeat)
+    CHECKS.that((mti, again["39"], again["38"]) == ("0210", "00", first["38"]), "a repeat without fields 7 and 37")
+    CHECKS.that(told("0200", {**pay, 4: f"{2600:012}"}) == ("0210", "94"), "another payment under its audit number")
+    CHECKS.that(host.posted(host.shop) == 2500, "moved once")
+    CHECKS.that(told("0200", terminal.payment(1_000_001)) == ("0210", "51"), "more than there is")
+    CHECKS.that(told("0200", {**terminal.payment(5), 41: "UNKNOWN1"}) == ("0210", "03"), "an unknown terminal")
+    back = terminal.reversal(pay)
+    CHECKS.that(told("0400", back) == ("0410", "00"), "a reversal")
+    CHECKS.that(told("0401", back) == ("0410", "00"), "and again")
+    CHECKS.that(host.posted(host.shop) == 0, "given back once")
+    late = terminal.payment(700)
+    CHECKS.that(told("0420", terminal.reversal(late)) == ("0430", "00"), "a reversal before its payment")
+    CHECKS.that(told("0200", late) == ("0210", "12"), "which is then refused")
+    held = terminal.payment(900)
+    CHECKS.that(told("0100", held) == ("0110", "00"), "an authorisation")
+    part = {**terminal.reversal(held, "0100"), 95: f"{600:012}{0:012}C00000000C00000000"}
+    CHECKS.that(told("0400", part) == ("0410", "00"), "a reversal in part")
+    advice = {**terminal.payment(600), 90: terminal.reversal(held, "0100")[90]}
+    CHECKS.that(told("0220", advice) == ("0230", "00"), "its completion")
+    CHECKS.that(host.posted(host.shop) == 600, "the part that stood")
+    unsigned = Terminal(address, 0)
+    CHECKS.that(unsigned.asked("0200", unsigned.payment(5, "800001"))[1]["39"] == "63", "no authentication code")
+    wrong = Terminal(address, 0, KEY)
+    body = bytearray(wrong.encoded("0200", wrong.payment(5, "800002")))
+    body[60] ^= 1
+    wrong.stream.sendall(framed(bytes(body)))
+    CHECKS.that(iso8583.decode(wrong.raw_answer(), SPEC)[0]["39"] in ("63", "30"), "a changed message")
+    CHECKS.that(host.posted(host.shop) == 600, "nothing moved")
+
+
+def burst(address, number, known, ended):
+    """Payments one after the other, some sent twice at once, until the host is gone; what was acknowledged is known."""
+    terminal = Terminal(address, number, KEY)
+    try:
+        for _ in range(PAYMENTS):
+            pay = terminal.payment(100 + number)
+            twice = RANDOM.random() < 0.3
+            terminal.send("0200", pay)
+            if twice:
+                terminal.send("0201", pay)
+            found = [iso8583.decode(terminal.raw_answer(), SPEC)[0] for _ in range(1 + twice)]
+            CHECKS.that(all(one["38"] == found[0]["38"] for one in found), "a repeat under way gets the same answer")
+            known.append((number, pay, found[0]["39"], found[0]["38"]))
+    except (ConnectionError, OSError):
+        pass
+    ended.append((number, terminal.audit))
+
+
+def killed_under_load(host, address):
+    """Every acknowledged payment stands and is answered as before; what was not acknowledged is reversed; money is conserved."""
+    before, known, ended = host.posted(host.shop), [], []
+    threads = [threading.Thread(target=burst, args=(address, number, known, ended)) for number in range(1, TERMINALS + 1)]
+    for thread in threads:
+        thread.start()
+    while len(known) < TERMINALS * PAYMENTS // 3:
+        threads[0].join(0.01)
+    host.kill()
+    for thread in threads:
+        thread.join()
+    CHECKS.that(len(known) < TERMINALS * PAYMENTS, "it was killed under way")
+    address = host.serve(True)
+    moved = 0
+    terminals = {number: Terminal(address, number, KEY) for number in range(1, TERMINALS + 1)}
+    for number, pay, code, approval in known:
+        _, again = terminals[number].asked("0201", pay)
+        CHECKS.that((again["39"], again["38"]) == (code, approval), "the first answer, after the kill")
+        moved += int(pay[4])
+    for number, audit in ended:
+        terminal = terminals[number]
+        terminal.audit = audit - 1
+        last = terminal.payment(100 + number)
+        if not any(pay == last and one == number for one, pay, *_ in known):
+            _, gone = terminal.asked("0400", terminal.reversal(last))
+            CHECKS.that(gone["39"] == "00", "the reversal of what was not acknowledged")
+    CHECKS.that(host.posted(host.shop) - before == moved, "what was acknowledged, and no more")
+    return address
+
+
+def searched(host):
+    """The account number and the key are in no memory of the platform and in no file of its folder."""
+    secrets = [PAN.encode(), bytes.fromhex("0" + PAN), bytes.fromhex(PAN + "F"), KEY, KEY.hex().encode(), KEY.hex().upper().encode()]
+    files = [path for path in (host.path / "platform").rglob("*") if path.is_file()]
+    for path in files:
+        read = path.read_bytes()
+        CHECKS.that(not any(secret in read for secret in secrets), f"{path.name} holds what it must not")
+    CHECKS.that(len(files) > 1, "files were searched")
+    found = memory_holds(host.platform.pid, secrets + [b"symbolon-sequence"])
+    CHECKS.that(found[-1], "the memory was searched")
+    CHECKS.that(not any(found[:-1]), f"the platform's memory holds what it must not: {found[:-1]}")
+
+
+def memory_holds(pid, needles):
+    found = [False] * len(needles)
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in maps:
+            where, rights, *_ = line.split()
+            if "r" not in rights or line.rstrip().endswith(("[vvar]", "[vsyscall]", "[vvar_vclock]")):
+                continue
+            begin, end = (int(part, 16) for part in where.split("-"))
+            try:
+                memory.seek(begin)
+                read = memory.read(end - begin)
+            except OSError:
+                continue
+            found = [known or needle in read for known, needle in zip(found, needles)]
+    return found
+
+
+print("seed", SEED)
+with World(sys.argv[1]) as world:
+    host = Host(world)
+    address = host.serve(True)
+    host.founded()
+    answers(host, address)
+    address = killed_under_load(host, address)
+    searched(host)
+    host.platform.terminate()
+    CHECKS.that(host.platform.wait(timeout=20) == 0, "the platform ends well")
+    host.verified()
+print(f"iso8583_link: {CHECKS.passed} checks held")
