@@ -48,12 +48,13 @@ pub fn of(command: &str) -> &'static str {
 }
 
 const SERVE: &str = "\
-symbolon serve [--data DIR] [--config FILE] [--listen ADDR]
+symbolon serve [--data DIR] [--config FILE] [--listen ADDR] [--iso8583 ADDR]
 
 Runs the platform until it is told to stop (Ctrl-C, SIGTERM). The first line says where it listens.
   --data DIR      where everything is kept (./symbolon-data); made with mode 0700
   --listen ADDR   loopback address and port (127.0.0.1:8080); port 0 picks one. Other addresses are refused: there is no TLS yet
-  --config FILE   TOML: data, listen, [vault] passphrase_file, [log] segment_kib (65536). Flags win over it
+  --iso8583 ADDR  loopback address and port for card terminals; needs [iso8583] in --config: docs/terminal-integration.md
+  --config FILE   TOML: data, listen, [vault] passphrase_file, [log] segment_kib (65536), [iso8583]. Flags win over it
   --danger-accept-lost-pointer
                   opens a log whose pointer file is lost and whose end is bad, by cutting that end: it may have been acknowledged
 

@@ -245,8 +245,11 @@ fn it_listens_on_loopback_only_and_what_is_not_there_is_named() {
         let error = misunderstood(&["serve", "--data", &data, "--listen", elsewhere]);
         assert!(error.contains("loopback"), "{error}");
     }
-    for (flag, value) in [("--iso8583", "127.0.0.1:0"), ("--log", "http://127.0.0.1:9"), ("--follow", "/tmp")]
-    {
+    for (address, why) in [("127.0.0.1:0", "dialect"), ("0.0.0.0:0", "loopback"), ("nowhere", "address")] {
+        let error = misunderstood(&[&accepted[..], &["--iso8583", address]].concat());
+        assert!(error.contains("[iso8583]") && error.contains(why), "{error}");
+    }
+    for (flag, value) in [("--log", "http://127.0.0.1:9"), ("--follow", "/tmp")] {
         let error = misunderstood(&[&accepted[..], &[flag, value]].concat());
         assert!(error.contains(flag), "{error}");
     }

@@ -118,7 +118,8 @@ class Host:
         for key in ("token", "link.mac"):
             world.held("vault", "activate", *at, "--name", key, "--generation", 1)
         self.socket = self.path / "vault.socket"
-        self.vault, _ = world.ready("vault", "serve", *at, "--socket", self.socket)
+        self.guarded = ["vault", "serve", *at, "--socket", self.socket]
+        self.vault, _ = world.ready(*self.guarded)
 
     def serve(self, mac):
         config = self.path / "symbolon.toml"
@@ -252,6 +253,25 @@ def killed_under_load(host, address):
     return address
 
 
+def killed_vault(host, address):
+    """Without its vault the host answers nothing that it would have to authenticate; then it goes on."""
+    terminal, before = Terminal(address, 0, KEY), host.posted(host.shop)
+    terminal.audit = 700000
+    host.vault.kill()
+    host.vault.wait()
+    pay = terminal.payment(50)
+    terminal.send("0200", pay)
+    terminal.stream.settimeout(0.5)
+    try:
+        CHECKS.that(not terminal.raw_answer(), "an answer without a vault")
+    except TimeoutError:
+        CHECKS.that(host.posted(host.shop) == before, "nothing moved without a vault")
+    terminal.stream.settimeout(30)
+    host.vault, _ = host.world.ready(*host.guarded)
+    CHECKS.that(terminal.asked("0201", pay)[1]["39"] == "00", "with a vault again")
+    CHECKS.that(host.posted(host.shop) == before + 50, "moved once")
+
+
 def searched(host):
     """The account number and the key are in no memory of the platform and in no file of its folder."""
     secrets = [PAN.encode(), bytes.fromhex("0" + PAN), bytes.fromhex(PAN + "F"), KEY, KEY.hex().encode(), KEY.hex().upper().encode()]
@@ -289,6 +309,7 @@ with World(sys.argv[1]) as world:
     host.founded()
     answers(host, address)
     address = killed_under_load(host, address)
+    killed_vault(host, address)
     searched(host)
     host.platform.terminate()
     CHECKS.that(host.platform.wait(timeout=20) == 0, "the platform ends well")
