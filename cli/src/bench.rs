@@ -13,6 +13,7 @@ mod folder;
 mod grant;
 mod iso8583;
 mod journal;
+mod journal_durable;
 mod log;
 mod measure;
 mod memory_disk;
@@ -193,6 +194,30 @@ const ROWS: &[Row] = &[
         single: false,
         limit_is: "Builder::new, set and pack_into of the crate iso_8583_rs 0.2.2 on the values of iso8583.encode, into a buffer used again",
         sides: |_| iso8583::peers::encode(),
+    },
+    Row {
+        name: "journal.durable.1",
+        unit: Unit::PerSecond("transfers/s"),
+        clock: Clock::Wall,
+        single: true,
+        limit_is: "as for journal.durable.8190; ours is Machine::step with 1 transfer",
+        sides: |folder| journal_durable::sides(folder, 1),
+    },
+    Row {
+        name: "journal.durable.100",
+        unit: Unit::PerSecond("transfers/s"),
+        clock: Clock::Wall,
+        single: true,
+        limit_is: "as for journal.durable.8190; ours is Machine::step with 100 transfers",
+        sides: |folder| journal_durable::sides(folder, 100),
+    },
+    Row {
+        name: "journal.durable.8190",
+        unit: Unit::PerSecond("transfers/s"),
+        clock: Clock::Wall,
+        single: true,
+        limit_is: "the records' bytes of each batch in one pwrite and one fdatasync, into a file filled with zeros beforehand; ours is Machine::step with 8190 transfers in a batch, one command each, log on the disk, tables in memory: encoding checked, framing, hash chain, sync, both accounts, the transfer kept by its id",
+        sides: |folder| journal_durable::sides(folder, 8190),
     },
     Row {
         name: "journal.memory",
@@ -481,6 +506,9 @@ mod tests {
                 "offline-payment.verify",
                 "offline-payment.grant",
                 "offline-payment.settle",
+                "journal.durable.1",
+                "journal.durable.100",
+                "journal.durable.8190",
                 "journal.memory"
             ])
         );

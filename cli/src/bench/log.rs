@@ -90,7 +90,7 @@ impl Side for Ours {
 
 /// A file of fresh zeros that is written from its beginning on. What was written before is no measure of it: a disk may treat the first
 /// bytes over zeros unlike later ones, and the log only ever writes first ones.
-struct Bare {
+pub(super) struct Bare {
     path: PathBuf,
     file: File,
     length: u64,
@@ -102,9 +102,16 @@ struct Bare {
 }
 
 impl Bare {
-    fn create(path: &Path, length: u64, bytes: Rc<[u8]>, units: u32) -> Result<Self, Trouble> {
+    pub(super) fn create(path: &Path, length: u64, bytes: Rc<[u8]>, units: u32) -> Result<Self, Trouble> {
         let file = zeros(path, length)?;
         Ok(Self { path: path.to_owned(), file, length, last: 0, next: 0, bytes, units })
+    }
+
+    /// The last bytes, as they lie in the file.
+    pub(super) fn read_back(&self) -> Result<Vec<u8>, Trouble> {
+        let mut last = vec![0; self.bytes.len()];
+        self.file.read_exact_at(&mut last, self.last)?;
+        Ok(last)
     }
 }
 
@@ -138,9 +145,7 @@ impl Side for Bare {
     }
 
     fn result(&mut self) -> Result<Hash, Trouble> {
-        let mut last = vec![0; self.bytes.len()];
-        self.file.read_exact_at(&mut last, self.last)?;
-        Ok(RustCrypto.sha256(&[&last]))
+        Ok(RustCrypto.sha256(&[&self.read_back()?]))
     }
 }
 
