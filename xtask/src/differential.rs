@@ -6,7 +6,7 @@
 //! ```
 //! **Invariant:** every script there runs; the first difference ends the step, and the seed that gives it again was printed before.
 use crate::workspace::Workspace;
-use crate::{node, process, python};
+use crate::{debian, node, process, python};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -24,6 +24,8 @@ pub fn check(workspace: &Workspace) -> Result<(), String> {
     if !symbolon.exists() {
         return Err("there is no ci/symbolon to compare: run `cargo xtask ci --only tour` first".to_owned());
     }
+    // For the statement of the acquirer's link.
+    debian::install(root, "xmllint", has_xmllint, &["libxml2-utils"])?;
     let folder = root.join(FOLDER);
     let seed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()).to_string();
     println!("seed {seed}");
@@ -37,6 +39,10 @@ pub fn check(workspace: &Workspace) -> Result<(), String> {
         process::run(process::command("node", root).arg(script).arg(&symbolon).arg(&seed))?;
     }
     Ok(())
+}
+
+fn has_xmllint(root: &Path) -> bool {
+    process::succeeds(process::command("xmllint", root).arg("--version"))
 }
 
 /// The scripts of a folder by their ending, in the order of their names. None is a fault: then nothing would be compared.

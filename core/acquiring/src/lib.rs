@@ -31,8 +31,10 @@ mod message;
 mod reply;
 mod request;
 pub mod state;
+mod statement;
 
 pub use key::{NaturalKey, Original};
 pub use message::{MessageError, Network, Seen, network, read, respond};
 pub use reply::{ActionCode, Reply};
 pub use request::{Advice, Ask, Payment, Request, Reversal, TerminalId};
+pub use statement::{BOOKED_MAX, StatementError, statement};

@@ -16,6 +16,7 @@ extern crate alloc;
 
 pub mod apdu;
 pub mod base45;
+pub mod camt053;
 pub mod cbor;
 mod cbor_macros;
 pub mod f2f;

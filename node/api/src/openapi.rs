@@ -13,7 +13,7 @@ use utoipa::{Modify, OpenApi};
         op::operator::repay, op::trust::keys, op::trust::trust, op::trust::rotate, op::trust::revoke, op::trust::set_policy,
         op::device::enrol, op::device::grants, op::device::enrol_payee, op::device::settle, op::device::report,
         op::device::refund, op::device::statement,
-        acquiring::set_policy, acquiring::open_account, acquiring::account, acquiring::set_terminal, acquiring::set_card,
+        acquiring::set_policy, acquiring::open_account, acquiring::account, acquiring::account_statement, acquiring::set_terminal, acquiring::set_card,
         acquiring::transfer,
     ),
     modifiers(&Bearer)

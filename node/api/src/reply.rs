@@ -115,6 +115,16 @@ pub(crate) fn json<B: Serialize>(node: &Node, answer: Result<(u64, B), Failure>)
     }
 }
 
+/// A document for an integrator; a refusal is JSON as elsewhere.
+pub(crate) fn xml(node: &Node, answer: Result<(u64, String), Failure>) -> Response {
+    match counted(node, answer) {
+        Ok((sequence, body)) => {
+            with_sequence(sequence, ([(header::CONTENT_TYPE, "application/xml")], body).into_response())
+        }
+        Err(failure) => failure.json(),
+    }
+}
+
 /// The body, bounded in length and time: BUSY for one that does not come whole in its time, since nothing was judged and the same bytes may come
 /// sooner; MALFORMED for one that its sender broke off; TOO_LARGE for one that is, and for nothing else.
 pub(crate) async fn body(body: Body) -> Result<Vec<u8>, Failure> {

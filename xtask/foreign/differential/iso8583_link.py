@@ -3,7 +3,7 @@
 #
 #   python iso8583_link.py SYMBOLON [SEED]
 #
-# pyiso8583==4.0.1, cryptography==50.0.2 (AES-CMAC)
+# pyiso8583==4.0.1, cryptography==50.0.2 (AES-CMAC), xmllint of Debian libxml2-utils
 import copy
 import json
 import random
@@ -11,7 +11,9 @@ import socket
 import subprocess
 import sys
 import threading
+from decimal import Decimal
 from pathlib import Path
+from xml.etree import ElementTree
 
 # The folder has a script of the package's name: the package is looked for elsewhere, and our own world beside this folder.
 FOLDER = Path(sys.path.pop(0))
@@ -272,6 +274,25 @@ def killed_vault(host, address):
     CHECKS.that(host.posted(host.shop) == before + 50, "moved once")
 
 
+def stated(host):
+    """The shop's statement is valid by the schema and adds up, by other people's XML."""
+    xml = host.api._send("GET", f"/v1/acquiring/accounts/{host.shop}/statement?from=0&to={1 << 53}", None, {})
+    (host.path / "statement.xml").write_bytes(xml)
+    schema = FOLDER.parents[2] / "vectors" / "camt.053.001.08.xsd"
+    lint = ["xmllint", "--nonet", "--noout", "--schema", schema]
+    valid = subprocess.run([*lint, host.path / "statement.xml"], capture_output=True, text=True)
+    CHECKS.that(valid.returncode == 0, f"xmllint: {valid.stderr}")
+    (host.path / "wrong.xml").write_bytes(xml.replace(b"<Cd>OPBD</Cd>", b"<Cd>OPBDX</Cd>"))
+    CHECKS.that(subprocess.run([*lint, host.path / "wrong.xml"], capture_output=True).returncode != 0, "xmllint refuses what is not")
+    tree = ElementTree.fromstring(xml)
+    space = {"c": "urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"}
+    signed = lambda node: Decimal(node.find("c:Amt", space).text) * (1 if node.find("c:CdtDbtInd", space).text == "CRDT" else -1)
+    opening, closing = (signed(node) for node in tree.iterfind(".//c:Bal", space))
+    entries = [signed(node) for node in tree.iterfind(".//c:Ntry", space)]
+    CHECKS.that(opening == 0 and opening + sum(entries) == closing, "the entries make the closing balance")
+    CHECKS.that(closing * 100 == host.posted(host.shop) and len(entries) > 10, "which is what is posted")
+
+
 def searched(host):
     """The account number and the key are in no memory of the platform and in no file of its folder."""
     secrets = [PAN.encode(), bytes.fromhex("0" + PAN), bytes.fromhex(PAN + "F"), KEY, KEY.hex().encode(), KEY.hex().upper().encode()]
@@ -310,6 +331,7 @@ with World(sys.argv[1]) as world:
     answers(host, address)
     address = killed_under_load(host, address)
     killed_vault(host, address)
+    stated(host)
     searched(host)
     host.platform.terminate()
     CHECKS.that(host.platform.wait(timeout=20) == 0, "the platform ends well")

@@ -3,20 +3,21 @@
 //! A change carries `Idempotency-Key: <UUID version 7>`. A card is known here by its token alone: `symbolon vault token` makes it of an account.
 use crate::Node;
 use crate::auth::{Caller, caller, request_id};
-use crate::reply::{Failure, Money, demanded, json, json_body};
+use crate::reply::{Failure, Money, demanded, json, json_body, xml};
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use symbolon_acquiring::TerminalId;
 use symbolon_acquiring::state::{Command, OpenAccount, Outcome, Policy, SetCard, SetTerminal};
+use symbolon_acquiring::{StatementError, TerminalId, statement};
 use symbolon_journal::{AccountId, JournalRefusal, Transfer, TransferId};
 use symbolon_machine::{AnyOutcome, PlatformOutcome, RequestId, Scope, Submission};
-use symbolon_types::{CoreRefusal, Currency, Hash};
+use symbolon_types::{CoreRefusal, Currency, Hash, UnixMs};
 use symbolon_wire::cbor::Malformed;
 
 pub(crate) fn routes() -> Router<Arc<Node>> {
@@ -24,6 +25,7 @@ pub(crate) fn routes() -> Router<Arc<Node>> {
         .route("/policy", post(set_policy))
         .route("/accounts", post(open_account))
         .route("/accounts/{id}", get(account))
+        .route("/accounts/{id}/statement", get(account_statement))
         .route("/terminals", post(set_terminal))
         .route("/cards", post(set_card))
         .route("/transfers", post(transfer))
@@ -203,6 +205,39 @@ pub(crate) async fn account(
         Ok((sequence, shown))
     };
     json(&node, answer.await)
+}
+
+/// The time of a statement, in Unix milliseconds.
+#[derive(Deserialize, utoipa::IntoParams)]
+pub(crate) struct Period {
+    /// The first.
+    from: u64,
+    /// The last.
+    to: u64,
+}
+
+/// What was booked on an account, as ISO 20022 camt.053.001.08. At most 10,000 bookings: TOO_LARGE for more.
+#[utoipa::path(get, path = "/v1/acquiring/accounts/{id}/statement", params(("id" = String, Path), Period), responses((status = 200, content_type = "application/xml")), security(("bearer" = [])))]
+pub(crate) async fn account_statement(
+    State(node): State<Arc<Node>>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    period: Result<Query<Period>, QueryRejection>,
+) -> Response {
+    let answer = async {
+        caller(&node, &headers, Scope::Read)?;
+        demanded(&node, &headers).await?;
+        let Query(period) = period.map_err(|_| Malformed)?;
+        let id = AccountId::from_hex(&id).ok_or(CoreRefusal::NotFound)?;
+        let (from, to, now) = (UnixMs(period.from), UnixMs(period.to), node.reader.at());
+        let (sequence, made) = node.read(|rows| statement(rows, &id, from, to, now))?;
+        match made {
+            Ok(xml) => Ok((sequence, xml)),
+            Err(StatementError::NotFound) => Err(CoreRefusal::NotFound.into()),
+            Err(StatementError::TooLong) => Err(CoreRefusal::TooLarge.into()),
+        }
+    };
+    xml(&node, answer.await)
 }
 
 /// Names a terminal's merchant.
