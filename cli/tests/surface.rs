@@ -249,6 +249,12 @@ fn it_listens_on_loopback_only_and_what_is_not_there_is_named() {
         let error = misunderstood(&[&accepted[..], &["--iso8583", address]].concat());
         assert!(error.contains("[iso8583]") && error.contains(why), "{error}");
     }
+    let link = at("link.toml");
+    let lonely =
+        format!("[iso8583]\ndialect = \"1987-ascii\"\ntoken = \"token\"\nvault = {:?}\n", at("nobody"));
+    std::fs::write(&link, lonely).unwrap();
+    let error = misunderstood(&[&accepted[..], &["--config", &link, "--iso8583", "127.0.0.1:0"]].concat());
+    assert!(error.contains("nobody answers"), "{error}");
     for (flag, value) in [("--log", "http://127.0.0.1:9"), ("--follow", "/tmp")] {
         let error = misunderstood(&[&accepted[..], &[flag, value]].concat());
         assert!(error.contains(flag), "{error}");

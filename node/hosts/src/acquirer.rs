@@ -19,7 +19,7 @@ use symbolon_vault::payment::{
     VerifyMac, period,
 };
 use symbolon_wire::cbor::Bytes;
-use symbolon_wire::iso8583::{Dialect, Field, Message, Places};
+use symbolon_wire::iso8583::{Dialect, Field, Message, Places, Role};
 use zeroize::Zeroizing;
 
 /// What is agreed with the other side of a link.
@@ -76,7 +76,7 @@ pub struct Acquirer<D> {
     clock: fn() -> UnixMs,
 }
 
-/// Fields that ask for a check which a link does not make: a PIN, what a chip says, and a PIN under AES where the dialect has it.
+/// Fields that ask for a check which a link does not make: a PIN, and what a chip says. The dialect names one more, a PIN under AES.
 const CHECKED_FIELDS: [u8; 2] = [52, 55];
 
 /// Why a message gets no decision.
@@ -131,8 +131,8 @@ impl<D: Decide> Acquirer<D> {
 
     async fn decided(&self, message: &Message<'_>) -> Result<Reply, Failed> {
         self.check_mac(message).await?;
-        let unchecked = |number: &u8| message.field(*number).is_some();
-        if CHECKED_FIELDS.iter().any(unchecked) {
+        let aes_pin = message.dialect().role(Role::AesPinBlock);
+        if CHECKED_FIELDS.into_iter().chain(aes_pin).any(|number| message.field(number).is_some()) {
             return Err(ActionCode::NOT_SUPPORTED.into());
         }
         if network(message)?.is_some() {

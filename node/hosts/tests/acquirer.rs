@@ -118,7 +118,7 @@ async fn host(built_in: BuiltIn, mac: bool, writer: &Arc<Writer>, vault: &Arc<dy
 }
 
 impl Host {
-    /// The whole answer to a whole message; `None` when none comes while a sign-on that was sent behind it is answered.
+    /// The first answer that comes after this message.
     async fn sent(&mut self, message: &[u8]) -> Vec<u8> {
         self.stream.write_all(&framing().encode(&[], message).unwrap()).await.unwrap();
         let read = async {
@@ -288,11 +288,14 @@ async fn what_a_link_does_not_check_is_refused_and_not_ignored() {
     let (writer, reader) = open(folder.path());
     found(&writer, &vault);
     let mut link = host(BuiltIn::Ascii1987, false, &writer, &vault).await;
-    for number in [52, 55, 64, 128] {
+    for number in [52, 55, 64, 120, 128] {
         let mut fields: Vec<(u8, Value<'_>)> = Vec::new();
         let plain = payment("000001", "000000000100");
         fields.extend(plain.iter().map(|(n, value)| (*n, Value::from(*value))));
-        fields.push((number, Value::Plain(&[1; 8])));
+        fields.push((
+            number,
+            Value::Plain(if number == 120 { b"0123456789ABCDEF0123456789ABCDEF" } else { &[1; 8] }),
+        ));
         let mut out = Vec::new();
         link.dialect.encode(Mti::from_number(200).unwrap(), &fields, &mut out).unwrap();
         let told = link.sent(&out).await;
