@@ -32,6 +32,7 @@ mod reply;
 mod request;
 pub mod state;
 mod statement;
+pub mod upstream;
 
 pub use key::{NaturalKey, Original};
 pub use message::{MessageError, Network, Seen, network, read, respond};

@@ -357,7 +357,6 @@ const ECHOED_1993: [u8; 13] = [3, 7, 11, 12, 24, 28, 32, 33, 37, 41, 42, 49, 56]
 pub fn respond(request: &Message<'_>, reply: &Reply, out: &mut Vec<u8>) -> Result<(), Iso8583Error> {
     let mti = request.mti().answer().ok_or(Iso8583Error::MessageType)?;
     let amount = padded::<12>(reply.amount);
-    let approval = reply.approval.map(|approval| padded::<6>(u64::from(approval)));
     let digits = reply.action.digits();
     let code: &[u8] = match mti.version() {
         Version::V1993 => &digits,
@@ -368,7 +367,7 @@ pub fn respond(request: &Message<'_>, reply: &Reply, out: &mut Vec<u8>) -> Resul
         .iter()
         .filter_map(|number| request.field(*number).map(|field| (*number, Value::Of(field))))
         .chain(request.field(4).map(|_| (4, Value::Plain(&amount))))
-        .chain(approval.as_ref().map(|approval| (38, Value::Plain(approval))))
+        .chain(reply.approval.as_ref().map(|approval| (38, Value::Plain(approval))))
         .chain([(39, Value::Plain(code))])
         .collect();
     fields.sort_unstable_by_key(|(number, _)| *number);
@@ -376,7 +375,7 @@ pub fn respond(request: &Message<'_>, reply: &Reply, out: &mut Vec<u8>) -> Resul
 }
 
 /// The last `N` digits of a number.
-fn padded<const N: usize>(mut number: u64) -> [u8; N] {
+pub(crate) fn padded<const N: usize>(mut number: u64) -> [u8; N] {
     let mut digits = [b'0'; N];
     for place in digits.iter_mut().rev() {
         *place = u8::try_from(number.checked_rem(10).unwrap_or(0)).unwrap_or(0).saturating_add(b'0');

@@ -28,6 +28,10 @@ impl ActionCode {
     pub const VIOLATION: Self = Self(122);
     /// A message of network management was accepted.
     pub const ACCEPTED: Self = Self(800);
+    /// Card issuer or switch inoperative: nobody is there to decide it, and it may not be decided without.
+    pub const INOPERATIVE: Self = Self(907);
+    /// Card issuer timed out: whatever it says later does not count, and it is told so.
+    pub const TIMED_OUT: Self = Self(911);
     /// The format is wrong: a field is missing or does not hold what it must.
     pub const FORMAT: Self = Self(904);
     /// System malfunction: nothing was done, and it may be asked again.
@@ -45,6 +49,12 @@ impl ActionCode {
     #[must_use]
     pub fn is_approved(self) -> bool {
         self.0 < 100
+    }
+
+    /// Whether an answer to an advice or a reversal asks to be sent it again: what answered could not take it now.
+    #[must_use]
+    pub fn asks_again(self) -> bool {
+        matches!(self, Self::INOPERATIVE | Self::MALFUNCTION | Self::TIMED_OUT | Self(906 | 908 | 912 | 923))
     }
 
     /// The three digits of field 39 in 1993.
@@ -86,8 +96,8 @@ cbor_map! {
         1 => action: ActionCode,
         /// How much was approved or moved, in minor units; 0 when declined.
         2 => amount: u64,
-        /// Field 38, six digits as a number; of an approval.
-        3 => approval: Option<u32>,
+        /// Field 38, six characters; of an approval.
+        3 => approval: Option<[u8; 6]>,
     }
 }
 
@@ -119,6 +129,8 @@ mod tests {
             (ActionCode::ACCEPTED, b"800", "00"),
             (ActionCode::FORMAT, b"904", "30"),
             (ActionCode::MALFUNCTION, b"909", "96"),
+            (ActionCode::INOPERATIVE, b"907", "91"),
+            (ActionCode::TIMED_OUT, b"911", "68"),
             (ActionCode::INVALID, b"902", "12"),
             (ActionCode::DUPLICATE, b"913", "94"),
             (ActionCode::NO_ORIGINAL, b"914", "25"),

@@ -189,7 +189,7 @@ fn an_answer_carries_what_came_and_what_was_decided_and_no_account() {
         let bytes = encode(dialect, &of(built_in, "201"), &fields);
         let mut places = Places::new();
         let request = dialect.decode(&bytes, &mut places).unwrap();
-        let reply = Reply { action: ActionCode::PARTIAL, amount: 990, approval: Some(7) };
+        let reply = Reply { action: ActionCode::PARTIAL, amount: 990, approval: Some(*b"000007") };
         let mut out = Vec::new();
         respond(&request, &reply, &mut out).unwrap();
         let mut places = Places::new();

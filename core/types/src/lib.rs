@@ -26,4 +26,4 @@ pub use id::{Hash, hex_lower, hex_parse, hex_upper};
 pub use money::{Amount, Currency, MINOR_MAX, MoneyError};
 pub use refusal::{CoreRefusal, Refused};
 pub use secret::{Pan, Secret};
-pub use time::{UnixMs, UnixSeconds};
+pub use time::{Civil, UnixMs, UnixSeconds};

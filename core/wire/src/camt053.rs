@@ -5,7 +5,7 @@
 use alloc::format;
 use alloc::string::String;
 use core::fmt::Write;
-use symbolon_types::{Currency, UnixMs};
+use symbolon_types::{Civil, Currency, UnixMs};
 
 /// A statement of one account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,34 +110,8 @@ fn decimal(minor: u64, exponent: u8) -> String {
 
 /// `2026-11-24T12:00:00.000Z`; the last time of the year 9999 for one after it.
 fn time(at: UnixMs) -> String {
-    const LAST: u64 = 253_402_300_799_999;
-    let (ms, seconds) = split(at.0.min(LAST), 1000);
-    let (second, minutes) = split(seconds, 60);
-    let (minute, hours) = split(minutes, 60);
-    let (hour, days) = split(hours, 24);
-    let (year, month, day) = civil(days);
+    let Civil { year, month, day, hour, minute, second, ms } = at.civil();
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
-}
-
-/// The rest and the quotient.
-fn split(value: u64, by: u64) -> (u64, u64) {
-    (value.checked_rem(by).unwrap_or(0), value.checked_div(by).unwrap_or(0))
-}
-
-/// Year, month and day of a day since 1970-01-01 (Gregorian; years that begin in March, in eras of 400).
-fn civil(days: u64) -> (u64, u64, u64) {
-    let (of_era, era) = split(days.saturating_add(719_468), 146_097);
-    let leap_days = (of_era / 1460).saturating_add(of_era / 146_096).saturating_sub(of_era / 36_524);
-    let year_of_era = of_era.saturating_sub(leap_days) / 365;
-    let before =
-        year_of_era.saturating_mul(365).saturating_add(year_of_era / 4).saturating_sub(year_of_era / 100);
-    let day_of_year = of_era.saturating_sub(before);
-    let march_month = day_of_year.saturating_mul(5).saturating_add(2) / 153;
-    let begin = march_month.saturating_mul(153).saturating_add(2) / 5;
-    let day = day_of_year.saturating_sub(begin).saturating_add(1);
-    let month = if march_month < 10 { march_month.saturating_add(3) } else { march_month.saturating_sub(9) };
-    let year = era.saturating_mul(400).saturating_add(year_of_era).saturating_add(u64::from(month <= 2));
-    (year, month, day)
 }
 
 #[cfg(test)]

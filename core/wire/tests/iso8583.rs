@@ -217,7 +217,8 @@ fn tags_that_say_whose_account_it_is_are_masked_and_the_others_shown() {
 fn every_dialect_names_fields_for_an_aes_pin_block_and_its_serial_numbers() {
     for built_in in BuiltIn::ALL {
         let dialect = built_in.dialect().unwrap();
-        let roles = [Role::AesPinBlock, Role::Ksn, Role::MacKsn].map(|role| dialect.role(role).unwrap());
+        let roles = [Role::AesPinBlock, Role::Ksn, Role::MacKsn, Role::AccountData]
+            .map(|role| dialect.role(role).unwrap());
         let values: Vec<(u8, Vec<u8>)> = [16, 12, 12]
             .iter()
             .zip(roles)

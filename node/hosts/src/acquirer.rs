@@ -147,9 +147,7 @@ impl<D: Decide> Acquirer<D> {
         match self.decide.decide(seen.request(token, self.link.partial)).await {
             Ok(Outcome::Answered(reply) | Outcome::Repeated(reply)) => Ok(reply),
             Err(CoreRefusal::Unavailable) => Err(Failed::Silent),
-            Ok(Outcome::Set(()) | Outcome::Refused(_) | Outcome::MoneyRefused(_)) | Err(_) => {
-                Err(ActionCode::MALFUNCTION.into())
-            }
+            Ok(_) | Err(_) => Err(ActionCode::MALFUNCTION.into()),
         }
     }
 

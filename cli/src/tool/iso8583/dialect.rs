@@ -52,8 +52,12 @@ const LENGTH_CODINGS: [(&str, LengthCoding); 4] = [
 const BITMAP_CODINGS: [(&str, BitmapCoding); 2] =
     [("binary", BitmapCoding::Binary), ("hex", BitmapCoding::Hex)];
 
-const ROLES: [(&str, Role); 3] =
-    [("aes_pin_block", Role::AesPinBlock), ("ksn", Role::Ksn), ("mac_ksn", Role::MacKsn)];
+const ROLES: [(&str, Role); 4] = [
+    ("aes_pin_block", Role::AesPinBlock),
+    ("ksn", Role::Ksn),
+    ("mac_ksn", Role::MacKsn),
+    ("account_data", Role::AccountData),
+];
 
 /// A dialect, and which one of the built in ones it is.
 pub struct Named {

@@ -1,8 +1,10 @@
 //! A request held against what is known of its key, and what it does to the money.
 //!
 //! **Invariant:** a reply other than 913 is kept with its key; what is kept is never answered otherwise while its window is open.
+use super::forward::{Forward, Sent};
 use super::{AcquiringRefusal, CARDS, Card, ENDS, EXCHANGES, Exchange, Outcome, POLICY, Policy, TERMINALS};
 use crate::key::{NaturalKey, Original, agree};
+use crate::message::padded;
 use crate::reply::{ActionCode, Reply};
 use crate::request::{Advice, Ask, Payment, Request, Reversal, TerminalId};
 use symbolon_journal::card::{
@@ -21,6 +23,7 @@ pub(super) fn request(
     rows: &mut dyn Rows,
     ctx: &Ctx,
     request: &Request,
+    route: Option<&Forward>,
 ) -> Result<Outcome, AcquiringRefusal> {
     let policy = POLICY.get(rows, &()).ok_or(AcquiringRefusal::PolicyMissing)?;
     let found = EXCHANGES.get(rows, &request.key);
@@ -29,21 +32,27 @@ pub(super) fn request(
         let window_ends = UnixMs(kept.at.0.saturating_add(policy.window_ms));
         match &kept.ask {
             None => overtaken = true,
-            Some(ask) if window_ends > ctx.at => {
-                return Ok(if is_same(request, ask, kept) {
-                    Outcome::Repeated(kept.reply)
-                } else {
-                    Outcome::Answered(Reply::only(ActionCode::DUPLICATE))
+            Some(ask) if window_ends > ctx.at || kept.waits().is_some() => {
+                return Ok(match kept.waits() {
+                    _ if !is_same(request, ask, kept) => {
+                        Outcome::Answered(Reply::only(ActionCode::DUPLICATE))
+                    }
+                    Some(upstream) => Outcome::Waits(upstream),
+                    None => Outcome::Repeated(kept.reply),
                 });
             }
             Some(_) => {}
         }
         ENDS.delete(rows, &(kept.until, request.key));
     }
-    let (reply, made) = if overtaken {
-        (Reply::only(ActionCode::INVALID), None)
-    } else {
-        Decision { ctx, policy, key: request.key }.ask(rows, &request.ask)
+    let decision = Decision { ctx, policy, key: request.key };
+    let Decided { reply, made, sent } = match route {
+        _ if overtaken => Decided::only(ActionCode::INVALID),
+        Some(route) if is_foreign(rows, &request.ask) => decision.forward(rows, route),
+        Some(route) if route.checks && !matches!(request.ask, Ask::Reverse(_)) => {
+            Decided::only(ActionCode::NOT_SUPPORTED)
+        }
+        _ => decision.ask(rows, &request.ask),
     };
     let kept = Exchange {
         ask: Some(request.ask),
@@ -54,9 +63,10 @@ pub(super) fn request(
         authorisation: made,
         left: reply.amount,
         until: until(ctx, &policy),
+        sent,
     };
     keep(rows, &request.key, &kept);
-    Ok(Outcome::Answered(reply))
+    Ok(kept.waits().map_or(Outcome::Answered(reply), Outcome::Forwarded))
 }
 
 fn is_same(request: &Request, ask: &Ask, kept: &Exchange) -> bool {
@@ -82,37 +92,69 @@ fn declined(why: JournalRefusal) -> ActionCode {
     }
 }
 
-/// The reply, and the authorisation that it made.
-type Decided = (Reply, Option<CardId>);
+/// The reply, the authorisation that it made, and where the request went on to.
+pub(super) struct Decided {
+    pub(super) reply: Reply,
+    pub(super) made: Option<CardId>,
+    pub(super) sent: Option<Sent>,
+}
 
-struct Decision<'a> {
-    ctx: &'a Ctx,
-    policy: Policy,
-    key: NaturalKey,
+impl Decided {
+    pub(super) fn only(action: ActionCode) -> Self {
+        Self::new(Reply::only(action), None)
+    }
+
+    pub(super) fn new(reply: Reply, made: Option<CardId>) -> Self {
+        Self { reply, made, sent: None }
+    }
+}
+
+/// Whether it is about a card that is not known here.
+fn is_foreign(rows: &dyn Rows, ask: &Ask) -> bool {
+    let card = match ask {
+        Ask::Authorise(payment) | Ask::Purchase(payment) | Ask::Refund(payment) => payment.card,
+        Ask::AuthorisedBefore(advice) | Ask::PaidBefore(advice) => advice.card,
+        Ask::Reverse(_) => return false,
+    };
+    CARDS.get(rows, &card).is_none()
+}
+
+/// One request, while it is decided.
+pub(super) struct Decision<'a> {
+    pub(super) ctx: &'a Ctx,
+    pub(super) policy: Policy,
+    pub(super) key: NaturalKey,
 }
 
 impl Decision<'_> {
     fn ask(&self, rows: &mut dyn Rows, ask: &Ask) -> Decided {
         let decided = match ask {
-            Ask::Authorise(payment) => self.authorise(rows, payment).map(|(reply, id)| (reply, Some(id))),
-            Ask::Purchase(payment) => self.purchase(rows, payment),
+            Ask::Authorise(payment) => self.paying(rows, payment).and_then(|(card, merchant)| {
+                let (reply, id) = self.hold(rows, card, merchant, payment.amount, payment.partial)?;
+                Ok(Decided::new(reply, Some(id)))
+            }),
+            Ask::Purchase(payment) => self
+                .paying(rows, payment)
+                .and_then(|(card, merchant)| self.pay(rows, card, merchant, payment.amount, payment.partial)),
             Ask::Refund(payment) => self.refund(rows, payment),
-            Ask::AuthorisedBefore(advice) => self.authorised_before(rows, advice),
-            Ask::PaidBefore(advice) => self.paid_before(rows, advice),
-            Ask::Reverse(reversal) => self.reverse(rows, reversal).map(|reply| (reply, None)),
+            Ask::AuthorisedBefore(advice) => self
+                .parties(rows, &advice.card)
+                .and_then(|(card, merchant)| self.authorised_before(rows, card.account, merchant, advice)),
+            Ask::PaidBefore(advice) => self
+                .parties(rows, &advice.card)
+                .and_then(|(card, merchant)| self.paid_before(rows, card.account, merchant, advice)),
+            Ask::Reverse(reversal) => self.reverse(rows, reversal).map(|reply| Decided::new(reply, None)),
         };
-        decided.unwrap_or_else(|action| (Reply::only(action), None))
+        decided.unwrap_or_else(Decided::only)
     }
 
-    fn authorise(&self, rows: &mut dyn Rows, payment: &Payment) -> Result<(Reply, CardId), ActionCode> {
+    /// Who pays and who is paid.
+    fn paying(&self, rows: &dyn Rows, payment: &Payment) -> Result<(AccountId, AccountId), ActionCode> {
         let (card, merchant) = self.parties(rows, &payment.card)?;
-        if card.blocked {
-            return Err(ActionCode::DECLINED);
-        }
-        self.hold(rows, card.account, merchant, payment.amount, payment.partial)
+        if card.blocked { Err(ActionCode::DECLINED) } else { Ok((card.account, merchant)) }
     }
 
-    fn hold(
+    pub(super) fn hold(
         &self,
         rows: &mut dyn Rows,
         cardholder: AccountId,
@@ -129,13 +171,19 @@ impl Decision<'_> {
     }
 
     /// Held and captured at once.
-    fn purchase(&self, rows: &mut dyn Rows, payment: &Payment) -> Result<Decided, ActionCode> {
-        let (reply, id) = self.authorise(rows, payment)?;
-        let amount =
-            Amount::new(reply.amount, payment.amount.currency()).map_err(|_| ActionCode::INVALID_AMOUNT)?;
+    pub(super) fn pay(
+        &self,
+        rows: &mut dyn Rows,
+        cardholder: AccountId,
+        merchant: AccountId,
+        amount: Amount,
+        partial: bool,
+    ) -> Result<Decided, ActionCode> {
+        let (reply, id) = self.hold(rows, cardholder, merchant, amount, partial)?;
+        let amount = Amount::new(reply.amount, amount.currency()).map_err(|_| ActionCode::INVALID_AMOUNT)?;
         let capture = CardKind::Capture(Capture { amount, last: true });
         self.perform(rows, id, self.operation_id(1), capture).map_err(declined)?;
-        Ok((reply, Some(id)))
+        Ok(Decided::new(reply, Some(id)))
     }
 
     /// A payment to the card that names no payment before it: presented by the merchant as owed, so never covered by anyone else.
@@ -144,33 +192,43 @@ impl Decision<'_> {
         let (reply, id) = self.hold(rows, merchant, card.account, payment.amount, false)?;
         let capture = CardKind::Capture(Capture { amount: payment.amount, last: true });
         self.perform(rows, id, self.operation_id(1), capture).map_err(declined)?;
-        Ok((reply, Some(id)))
+        Ok(Decided::new(reply, Some(id)))
     }
 
     /// Holds what can be held: the advice says that it was approved, and the presentment takes what is owed.
-    fn authorised_before(&self, rows: &mut dyn Rows, advice: &Advice) -> Result<Decided, ActionCode> {
-        let (card, merchant) = self.parties(rows, &advice.card)?;
-        match self.hold(rows, card.account, merchant, advice.amount, true) {
-            Ok((reply, id)) => Ok((Reply { action: ActionCode::APPROVED, ..reply }, Some(id))),
-            Err(ActionCode::NOT_SUFFICIENT) => Ok((self.approved(ActionCode::APPROVED, 0), None)),
+    pub(super) fn authorised_before(
+        &self,
+        rows: &mut dyn Rows,
+        cardholder: AccountId,
+        merchant: AccountId,
+        advice: &Advice,
+    ) -> Result<Decided, ActionCode> {
+        match self.hold(rows, cardholder, merchant, advice.amount, true) {
+            Ok((reply, id)) => Ok(Decided::new(Reply { action: ActionCode::APPROVED, ..reply }, Some(id))),
+            Err(ActionCode::NOT_SUFFICIENT) => Ok(Decided::new(self.approved(ActionCode::APPROVED, 0), None)),
             Err(action) => Err(action),
         }
     }
 
-    fn paid_before(&self, rows: &mut dyn Rows, advice: &Advice) -> Result<Decided, ActionCode> {
-        let (card, merchant) = self.parties(rows, &advice.card)?;
+    pub(super) fn paid_before(
+        &self,
+        rows: &mut dyn Rows,
+        cardholder: AccountId,
+        merchant: AccountId,
+        advice: &Advice,
+    ) -> Result<Decided, ActionCode> {
         let completes = advice.original.and_then(|original| completed(rows, &original, &advice.card));
-        let id = completes.unwrap_or(self.operation_id(0));
+        let id = completes.and_then(|kept| kept.authorisation).unwrap_or(self.operation_id(0));
         let held = hold(rows, &id).map_or(0, |hold| hold.held);
         let amount = advice.amount;
         let kind = if held >= amount.minor() && held > 0 {
             CardKind::Capture(Capture { amount, last: true })
         } else {
             let cover = self.policy.cover;
-            CardKind::Present(Present { cardholder: card.account, merchant, amount, cover })
+            CardKind::Present(Present { cardholder, merchant, amount, cover })
         };
         let moved = self.perform(rows, id, self.operation_id(1), kind).map_err(declined)?;
-        Ok((self.approved(ActionCode::APPROVED, moved), Some(id)))
+        Ok(Decided::new(self.approved(ActionCode::APPROVED, moved), Some(id)))
     }
 
     /// A reversal in part tells that it was approved: it needs its original. One of all does not.
@@ -187,11 +245,15 @@ impl Decision<'_> {
         if !is_of(&original, &kept) {
             return Err(ActionCode::NO_ORIGINAL);
         }
+        if kept.waits().is_some() {
+            return self.take_back(rows, &original.key, &kept, standing);
+        }
         let back = kept.left.saturating_sub(standing);
         if let (Some(ask), Some(id)) = (kept.ask, kept.authorisation)
             && back > 0
         {
             self.give_back(rows, &ask, id, back, standing == 0)?;
+            self.undo(rows, &original.key, &kept, standing);
         }
         EXCHANGES.put(rows, &original.key, &Exchange { left: kept.left.saturating_sub(back), ..kept });
         Ok(Reply { action: ActionCode::REVERSED, amount: back, approval: None })
@@ -239,15 +301,20 @@ impl Decision<'_> {
             authorisation: None,
             left: 0,
             until: until(self.ctx, &self.policy),
+            sent: None,
         };
         keep(rows, &original.key, &marked);
     }
 
     fn parties(&self, rows: &dyn Rows, card: &Hash) -> Result<(Card, AccountId), ActionCode> {
-        let terminal = (self.key.link, TerminalId(self.key.terminal));
-        let merchant = TERMINALS.get(rows, &terminal).ok_or(ActionCode::INVALID_MERCHANT)?.merchant;
+        let merchant = self.merchant(rows)?;
         let card = CARDS.get(rows, card).ok_or(ActionCode::INVALID_CARD)?;
         Ok((card, merchant))
+    }
+
+    pub(super) fn merchant(&self, rows: &dyn Rows) -> Result<AccountId, ActionCode> {
+        let terminal = (self.key.link, TerminalId(self.key.terminal));
+        Ok(TERMINALS.get(rows, &terminal).ok_or(ActionCode::INVALID_MERCHANT)?.merchant)
     }
 
     fn perform(
@@ -268,18 +335,17 @@ impl Decision<'_> {
     }
 
     /// An approval, with six digits that the command's number makes.
-    fn approved(&self, action: ActionCode, amount: u64) -> Reply {
-        let digits = self.ctx.sequence.checked_rem(1_000_000).and_then(|digits| u32::try_from(digits).ok());
-        Reply { action, amount, approval: digits }
+    pub(super) fn approved(&self, action: ActionCode, amount: u64) -> Reply {
+        Reply { action, amount, approval: Some(padded(self.ctx.sequence)) }
     }
 }
 
-/// The authorisation that an advice completes: it was asked for with the same card, was approved and is not reversed in full.
-fn completed(rows: &dyn Rows, original: &Original, card: &Hash) -> Option<CardId> {
+/// The request that an advice completes: it was asked for with the same card, was approved and is not reversed in full.
+pub(super) fn completed(rows: &dyn Rows, original: &Original, card: &Hash) -> Option<Exchange> {
     let kept = EXCHANGES.get(rows, &original.key).filter(|kept| is_of(original, kept) && kept.left > 0)?;
     match kept.ask {
-        Some(Ask::Authorise(payment)) if payment.card == *card => kept.authorisation,
-        Some(Ask::AuthorisedBefore(advice)) if advice.card == *card => kept.authorisation,
+        Some(Ask::Authorise(payment)) if payment.card == *card => Some(kept),
+        Some(Ask::AuthorisedBefore(advice)) if advice.card == *card => Some(kept),
         _ => None,
     }
 }

@@ -8,16 +8,25 @@
 //! 3. A reversal finds its original by the key that field 90 or 56 gives, whatever its window, and gives back what it held or moved, or all but
 //!    what stands. It is accepted (400) when the original was declined, was reversed before, or has not come yet: then the key is marked and
 //!    the original, when it comes, is refused (902). Where another request has that key, nothing can be traced (914).
-//! 4. An advice is never declined for want of money: what the card cannot give, the covering account does.
+//! 4. A payment by a card that is not known here goes on to a processor, where the link has one: it is kept as waiting before anything is sent, so
+//!    that what was sent is reversed there when no answer comes in time, also after a fall. While nobody is there, a small amount is approved in its stead. What
+//!    the processor must still learn (reversals, advices) stands in an outbox until it has answered.
+//! 5. An advice is never declined for want of money: what the card cannot give, the covering account does.
 pub(crate) mod audit;
 mod decide;
+mod forward;
 mod refusal;
 
 pub use audit::{AcquiringAudit, AcquiringDamage, audit};
+pub use forward::{
+    Advised, Delivered, Errand, Forward, GaveUp, Outgoing, Sent, SetProcessor, Told, Undo, Upstream,
+    outgoing, processor,
+};
 pub use refusal::AcquiringRefusal;
 
 use crate::request::{Ask, Request, TerminalId};
 use crate::{NaturalKey, Reply};
+use forward::{Processor, Waiting};
 use symbolon_journal::card::CardId;
 use symbolon_journal::{
     AccountId, Done, JournalRefusal, Limit, Transfer, execute_all, open_account, open_account_with_history,
@@ -32,14 +41,26 @@ pub(crate) const EXCHANGES: Table<NaturalKey, Exchange> = Table::new(23, "acquir
 /// Exchanges by the end of their keeping.
 pub(crate) const ENDS: Table<(UnixMs, NaturalKey), ()> = Table::new(24, "acquiring.ends");
 pub(crate) const POLICY: Table<(), Policy> = Table::new(25, "acquiring.policy");
+/// Processors by number.
+pub(crate) const PROCESSORS: Table<u32, Processor> = Table::new(26, "acquiring.processors");
+/// Requests that wait for an answer, by processor and audit number there.
+pub(crate) const WAITING: Table<(u32, u32), Waiting> = Table::new(27, "acquiring.waiting");
+/// The same by the end of their waiting.
+pub(crate) const WAITING_ENDS: Table<(UnixMs, (u32, u32)), ()> = Table::new(28, "acquiring.waiting_ends");
+/// What a processor must still learn, by processor and number.
+pub(crate) const OUTBOX: Table<(u32, u64), Outgoing> = Table::new(29, "acquiring.outbox");
 
 /// The tables of this crate, (number, name): 21 and following.
-pub const TABLES: [(u16, &str); 5] = [
+pub const TABLES: [(u16, &str); 9] = [
     (TERMINALS.id(), TERMINALS.name()),
     (CARDS.id(), CARDS.name()),
     (EXCHANGES.id(), EXCHANGES.name()),
     (ENDS.id(), ENDS.name()),
     (POLICY.id(), POLICY.name()),
+    (PROCESSORS.id(), PROCESSORS.name()),
+    (WAITING.id(), WAITING.name()),
+    (WAITING_ENDS.id(), WAITING_ENDS.name()),
+    (OUTBOX.id(), OUTBOX.name()),
 ];
 
 cbor_map! {
@@ -126,6 +147,8 @@ cbor_map! {
         7 => left: u64,
         /// Until when it is kept.
         8 => until: UnixMs,
+        /// Where it was sent on to, of one that was.
+        9 => sent: Option<Sent>,
     }
 }
 
@@ -145,6 +168,16 @@ commands! {
         5 v 1 => OpenAccount(OpenAccount),
         /// Moves money, or holds it, as any client of the journal: funds, payouts.
         6 v 1 => Transfer(Transfer),
+        /// Names what a processor's approvals are owed by, and its times.
+        7 v 1 => SetProcessor(SetProcessor),
+        /// A request of a terminal, on a link that has a processor.
+        8 v 1 => Forward(Forward),
+        /// A processor's answer to a request.
+        9 v 1 => Told(Told),
+        /// A processor's answer did not come.
+        10 v 1 => GaveUp(GaveUp),
+        /// A processor has answered what stood in the outbox.
+        11 v 1 => Delivered(Delivered),
     }
 }
 
@@ -162,6 +195,12 @@ cbor_enum! {
         4 => Refused(AcquiringRefusal),
         /// Refused by the journal with this number; nothing is changed.
         5 => MoneyRefused(u16),
+        /// The request is to be sent on to the processor now; its answer is to be told.
+        6 => Forwarded(Upstream),
+        /// A repeat of a request that waits for the processor's answer.
+        7 => Waits(Upstream),
+        /// The processor's answer came when nothing waited for it; nothing is changed.
+        8 => Late(()),
     }
 }
 
@@ -178,7 +217,12 @@ impl System for Acquiring {
             Command::SetTerminal(set) => set_terminal(rows, &set),
             Command::SetCard(set) => set_card(rows, &set),
             Command::SetPolicy(policy) => set_policy(rows, &policy),
-            Command::Request(request) => decide::request(rows, ctx, &request),
+            Command::Request(request) => decide::request(rows, ctx, &request, None),
+            Command::SetProcessor(set) => forward::set_processor(rows, &set),
+            Command::Forward(forward) => decide::request(rows, ctx, &forward.request, Some(&forward)),
+            Command::Told(told) => forward::told(rows, ctx, &told),
+            Command::GaveUp(gave_up) => forward::gave_up(rows, ctx, &gave_up),
+            Command::Delivered(delivered) => forward::delivered(rows, &delivered),
             Command::OpenAccount(asked) => return money(open(rows, ctx, &asked)),
             Command::Transfer(transfer) => return money(execute_all(rows, ctx, &[transfer])),
         };
@@ -186,19 +230,23 @@ impl System for Acquiring {
     }
 
     fn next_due(rows: &dyn Rows) -> Option<UnixMs> {
-        ENDS.scan(rows, &(), None, 1).first().map(|((at, _), ())| *at)
+        let ends = ENDS.scan(rows, &(), None, 1).first().map(|((at, _), ())| *at);
+        ends.into_iter().chain(forward::next_due(rows)).min()
     }
 
     fn process_due(rows: &mut dyn Rows, ctx: &Ctx, limit: usize) -> usize {
-        let due = ENDS.scan(rows, &(), None, limit);
-        due.into_iter()
+        let given_up = forward::process_due(rows, ctx, limit);
+        let due = ENDS.scan(rows, &(), None, limit.saturating_sub(given_up));
+        let forgotten = due
+            .into_iter()
             .map(|(key, ())| key)
             .take_while(|(at, _)| *at <= ctx.at)
             .map(|end| {
                 EXCHANGES.delete(rows, &end.1);
                 ENDS.delete(rows, &end);
             })
-            .count()
+            .count();
+        given_up.saturating_add(forgotten)
     }
 }
 

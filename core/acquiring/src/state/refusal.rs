@@ -7,6 +7,7 @@ refusals! {
         80 AccountNotFound "ACQUIRING_ACCOUNT_NOT_FOUND" "there is no such account in the journal",
         81 PolicyInvalid "ACQUIRING_POLICY_INVALID" "a time is zero or above 400 days, or keys are kept for less than their window",
         82 PolicyMissing "ACQUIRING_POLICY_MISSING" "no policy was set; no request is taken before",
+        83 ProcessorInvalid "ACQUIRING_PROCESSOR_INVALID" "a processor answers within 1 to 120 seconds",
     }
 }
 

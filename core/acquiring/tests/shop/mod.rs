@@ -121,6 +121,20 @@ impl Shop {
         self.ask(request).action.0
     }
 
+    /// The request on a link with a processor.
+    pub fn forward(&mut self, request: Request, reachable: bool) -> Outcome {
+        let account = symbolon_wire::cbor::Bytes(vec![1, 2, 3]);
+        self.apply(Command::Forward(Forward { request, processor: 1, account, reachable, checks: false }))
+    }
+
+    /// The processor has answered the oldest message of the outbox, which was this one.
+    pub fn delivered(&mut self) -> Option<Outgoing> {
+        let (number, outgoing) = outgoing(&self.rows, 1)?;
+        let delivered = Delivered { processor: 1, number, action: ActionCode::APPROVED };
+        assert_eq!(self.apply(Command::Delivered(delivered)), Outcome::Set(()));
+        Some(outgoing)
+    }
+
     /// The request as a repeat: no row is changed.
     pub fn again(&mut self, request: Request) -> Reply {
         let before = self.rows.clone();

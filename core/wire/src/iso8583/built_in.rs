@@ -122,7 +122,10 @@ impl BuiltIn {
             Self::Ascii1993 | Self::Binary1993 => 53,
             _ => 121,
         };
-        all.role(Role::AesPinBlock, 120).role(Role::Ksn, ksn).role(Role::MacKsn, 122)
+        all.role(Role::AesPinBlock, 120)
+            .role(Role::Ksn, ksn)
+            .role(Role::MacKsn, 122)
+            .role(Role::AccountData, 123)
     }
 
     /// The dialect.

@@ -109,6 +109,8 @@ pub enum Role {
     Ksn,
     /// The key serial number of the MAC key.
     MacKsn,
+    /// An account, enciphered.
+    AccountData,
 }
 
 /// Why data make no dialect.
@@ -326,7 +328,7 @@ fn prefix(length: Length) -> Option<(Prefix, u16, Option<Check>)> {
 
 /// The fields that roles name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Roles([Option<u8>; 3]);
+pub(super) struct Roles([Option<u8>; 4]);
 
 impl Roles {
     fn slot(role: Role) -> usize {
@@ -334,6 +336,7 @@ impl Roles {
             Role::AesPinBlock => 0,
             Role::Ksn => 1,
             Role::MacKsn => 2,
+            Role::AccountData => 3,
         }
     }
 
