@@ -1,4 +1,4 @@
-//! The link of `symbolon serve --iso8583`: its table in the configuration, and the listener that it becomes.
+//! The link of `symbolon serve --iso8583` and its processor: their tables in the configuration, and what becomes of them.
 //!
 //! ```toml
 //! [iso8583]
@@ -9,10 +9,30 @@
 //! partial = false                  # whether its terminals take less than they ask for
 //! vault = "/run/symbolon/vault.sock"
 //! token = "token"                  # the vault's key for tokens of accounts
-//! mac = "link.mac"                 # fields 64 and 128 under this key of the vault; without it they are refused
+//! mac = "link.mac"                 # fields 64 and 128 under this key of the vault, or "dukpt"; without it they are refused
 //! mac_algorithm = "cmac"           # algorithm-1, retail, cmac
 //! mac_padding = "zeros"            # zeros, bit
 //! mac_bytes = 8                    # 4 to 8
+//! account_form = "track2"          # of enciphered accounts: track2, track2-packed, pan, pan-packed
+//!
+//! [[iso8583.key_sets]]             # by how a terminal's key serial number begins; the longest counts
+//! prefix = "FFFF987654"
+//! base = "terminals"               # the vault's base key
+//! scheme = "tdes"                  # tdes, aes-tdes2, aes-tdes3, aes128, aes192, aes256
+//!
+//! [iso8583.processor]              # decides cards that are not known here
+//! number = 1                       # as POST /v1/acquiring/processors
+//! address = "127.0.0.1:9700"
+//! dialect = "1987-binary"
+//! version = 1987                   # or 1993
+//! framing = "be2"
+//! institution = 12345              # field 32
+//! mac = "acme.mac"                 # with mac_algorithm, mac_padding and mac_bytes
+//! data = "acme.data"               # the zone's key for accounts
+//! account_form = "pan"
+//! pin = "acme.pin"                 # the zone's key for PINs; without it messages with a PIN are refused
+//! pin_format = "0"                 # 0, 3, 4
+//! echo_seconds = 60
 //! ```
 use crate::report::Failure;
 use crate::tool::iso8583::dialect::Named;
@@ -20,13 +40,19 @@ use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use symbolon_hosts::acquirer::{Acquirer, Link, LinkMac};
+use std::time::Duration;
+use symbolon_hosts::acquirer::{Acquirer, Link, Platform};
 use symbolon_hosts::framing::Framing;
+use symbolon_hosts::keys::KeySet;
+use symbolon_hosts::keys::{Keys, LinkMac};
+use symbolon_hosts::processor::{Processor, ProcessorLink};
 use symbolon_hosts::server::{Listener, Settings};
-use symbolon_machine::Writer;
+use symbolon_machine::{Reader, Writer};
+use symbolon_store::Tables;
 use symbolon_vault::payment::{
-    KeyName, KeyRef, MacAlgorithm, MacPadding, MacSpec, PaymentVault, RemoteVault, ZoneOrDukpt,
+    AccountForm, DukptScheme, KeyName, KeyRef, MacAlgorithm, MacPadding, PaymentVault, PinFormat, RemoteVault,
 };
+use symbolon_wire::iso8583::{Dialect, Version};
 
 /// The table `[iso8583]`.
 #[derive(Default, Deserialize)]
@@ -45,6 +71,40 @@ pub struct LinkConfig {
     mac_algorithm: Option<String>,
     mac_padding: Option<String>,
     mac_bytes: Option<u8>,
+    account_form: Option<String>,
+    #[serde(default)]
+    key_sets: Vec<KeySetConfig>,
+    processor: Option<ProcessorConfig>,
+}
+
+/// One of `[[iso8583.key_sets]]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeySetConfig {
+    prefix: String,
+    base: String,
+    scheme: String,
+}
+
+/// The table `[iso8583.processor]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProcessorConfig {
+    number: u32,
+    address: String,
+    dialect: String,
+    version: Option<u16>,
+    framing: Option<String>,
+    institution: Option<u64>,
+    mac: Option<String>,
+    mac_algorithm: Option<String>,
+    mac_padding: Option<String>,
+    mac_bytes: Option<u8>,
+    data: String,
+    account_form: Option<String>,
+    pin: Option<String>,
+    pin_format: Option<String>,
+    echo_seconds: Option<u64>,
 }
 
 /// A link that is ready to be bound.
@@ -54,6 +114,7 @@ pub struct Ready {
     link: Link,
     framing: Framing,
     vault: Arc<dyn PaymentVault>,
+    processor: Option<ProcessorLink>,
 }
 
 fn misuse(name: &str, why: &str) -> Failure {
@@ -72,31 +133,112 @@ impl LinkConfig {
             return Err(misuse("listen", "not loopback, and there is no TLS to listen elsewhere with"));
         }
         let name = self.dialect.as_deref().ok_or_else(|| misuse("dialect", "is missing"))?;
-        let dialect = Named::of(name)?.dialect;
-        let framing = self.framing.as_deref().unwrap_or("be2").parse();
-        let framing = framing.map_err(|_| misuse("framing", "there is no such one"))?;
+        let (dialect, framing) = cut(name, self.framing.as_deref())?;
         let token = key("token", self.token.as_deref().ok_or_else(|| misuse("token", "is missing"))?)?;
         let path = self.vault.as_ref().ok_or_else(|| misuse("vault", "the vault's socket is missing"))?;
         let vault = RemoteVault::connect(path);
         let vault = vault.map_err(|_| misuse("vault", &format!("nobody answers on {}", path.display())))?;
-        let number = self.link.unwrap_or(1);
-        let link = Link { number, dialect, partial: self.partial, token, mac: self.mac()? };
-        Ok(Some(Ready { address, link, framing, vault: Arc::new(vault) }))
-    }
-
-    fn mac(&self) -> Result<Option<LinkMac>, Failure> {
-        let Some(name) = &self.mac else { return Ok(None) };
-        let algorithm = MacAlgorithm::of_word(self.mac_algorithm.as_deref().unwrap_or("cmac"));
-        let padding = MacPadding::of_word(self.mac_padding.as_deref().unwrap_or("zeros"));
-        let len = Some(self.mac_bytes.unwrap_or(8)).filter(|len| (4..=8).contains(len));
-        let spec = MacSpec {
-            key: ZoneOrDukpt::Zone(key("mac", name)?),
-            algorithm: algorithm.ok_or_else(|| misuse("mac_algorithm", "there is no such one"))?,
-            padding: padding.ok_or_else(|| misuse("mac_padding", "there is no such one"))?,
-            len: len.ok_or_else(|| misuse("mac_bytes", "4 to 8"))?,
+        let mac = match self.mac.as_deref() {
+            None => None,
+            Some(name) => Some(mac(
+                (name != "dukpt").then_some(name),
+                self.mac_algorithm.as_deref(),
+                self.mac_padding.as_deref(),
+                self.mac_bytes,
+            )?),
         };
-        Ok(Some(LinkMac { requests: spec.clone(), answers: spec }))
+        let key_sets = self.key_sets.iter().map(KeySetConfig::ready).collect::<Result<_, _>>()?;
+        let form = form(self.account_form.as_deref().unwrap_or("track2"))?;
+        let number = self.link.unwrap_or(1);
+        let link = Link { number, dialect, partial: self.partial, token, mac, key_sets, form };
+        let processor = self.processor.as_ref().map(ProcessorConfig::ready).transpose()?;
+        Ok(Some(Ready { address, link, framing, vault: Arc::new(vault), processor }))
     }
+}
+
+impl KeySetConfig {
+    fn ready(&self) -> Result<KeySet, Failure> {
+        let prefix = self.prefix.to_ascii_uppercase();
+        if prefix.is_empty() || !prefix.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(misuse("key_sets: prefix", "hexadecimal digits"));
+        }
+        let scheme = DukptScheme::of_word(&self.scheme);
+        let scheme = scheme.ok_or_else(|| misuse("key_sets: scheme", "there is no such one"))?;
+        Ok(KeySet { prefix, base: key("key_sets: base", &self.base)?, scheme })
+    }
+}
+
+impl ProcessorConfig {
+    fn ready(&self) -> Result<ProcessorLink, Failure> {
+        let address: SocketAddr =
+            self.address.parse().map_err(|_| misuse("processor: address", "not an address and port"))?;
+        if !address.ip().is_loopback() {
+            return Err(misuse(
+                "processor: address",
+                "not loopback, and there is no TLS to go elsewhere with",
+            ));
+        }
+        let (dialect, framing) = cut(&self.dialect, self.framing.as_deref())?;
+        let version = match self.version.unwrap_or(1987) {
+            1987 => Version::V1987,
+            1993 => Version::V1993,
+            _ => return Err(misuse("processor: version", "1987 or 1993")),
+        };
+        let mac = match self.mac.as_deref() {
+            None => None,
+            Some(name) => Some(mac(
+                Some(name),
+                self.mac_algorithm.as_deref(),
+                self.mac_padding.as_deref(),
+                self.mac_bytes,
+            )?),
+        };
+        let format = PinFormat::of_word(self.pin_format.as_deref().unwrap_or("0"))
+            .filter(|format| matches!(format, PinFormat::Zero | PinFormat::Three | PinFormat::Four))
+            .ok_or_else(|| misuse("processor: pin_format", "0, 3 or 4"))?;
+        let pin = self.pin.as_ref().map(|name| key("processor: pin", name).map(|key| (key, format)));
+        Ok(ProcessorLink {
+            number: self.number,
+            address,
+            dialect,
+            version,
+            framing,
+            institution: self.institution.filter(|number| *number < 100_000_000_000),
+            mac,
+            data: key("processor: data", &self.data)?,
+            form: form(self.account_form.as_deref().unwrap_or("pan"))?,
+            pin: pin.transpose()?,
+            echo: Duration::from_secs(self.echo_seconds.unwrap_or(60).max(1)),
+        })
+    }
+}
+
+/// A dialect and a framing by their names.
+fn cut(dialect: &str, framing: Option<&str>) -> Result<(Dialect, Framing), Failure> {
+    let framing = framing.unwrap_or("be2").parse();
+    Ok((Named::of(dialect)?.dialect, framing.map_err(|_| misuse("framing", "there is no such one"))?))
+}
+
+fn form(word: &str) -> Result<AccountForm, Failure> {
+    AccountForm::of_word(word).ok_or_else(|| misuse("account_form", "there is no such one"))
+}
+
+/// How messages are authenticated: under a key of the vault, or without its name under those of transactions.
+fn mac(
+    name: Option<&str>,
+    algorithm: Option<&str>,
+    padding: Option<&str>,
+    bytes: Option<u8>,
+) -> Result<LinkMac, Failure> {
+    let algorithm = MacAlgorithm::of_word(algorithm.unwrap_or("cmac"));
+    let padding = MacPadding::of_word(padding.unwrap_or("zeros"));
+    let len = Some(bytes.unwrap_or(8)).filter(|len| (4..=8).contains(len));
+    Ok(LinkMac {
+        key: name.map(|name| key("mac", name)).transpose()?,
+        algorithm: algorithm.ok_or_else(|| misuse("mac_algorithm", "there is no such one"))?,
+        padding: padding.ok_or_else(|| misuse("mac_padding", "there is no such one"))?,
+        len: len.ok_or_else(|| misuse("mac_bytes", "4 to 8"))?,
+    })
 }
 
 fn key(member: &str, name: &str) -> Result<KeyRef, Failure> {
@@ -105,12 +247,20 @@ fn key(member: &str, name: &str) -> Result<KeyRef, Failure> {
 }
 
 impl Ready {
-    /// Binds the link; its decisions are the writer's.
+    /// Binds the link, and connects to its processor; decisions are the writer's.
     ///
     /// # Errors
     /// [`Failure::Misuse`] for an address that cannot be bound.
-    pub async fn bind(self, writer: Arc<Writer>) -> Result<Listener<Acquirer<Arc<Writer>>>, Failure> {
-        let service = Acquirer::new(self.link, self.vault, writer, symbolon_transport::clock::wall);
+    pub async fn bind<T: Tables + Send + Sync + 'static>(
+        self,
+        writer: Arc<Writer>,
+        reader: Reader<T>,
+    ) -> Result<Listener<Acquirer<Platform<T>>>, Failure> {
+        let keys = Keys::new(self.vault, symbolon_transport::clock::wall);
+        let platform = Platform::new(writer, reader);
+        let processor =
+            self.processor.map(|link| Arc::new(Processor::start(link, keys.clone(), platform.clone())));
+        let service = Acquirer::new(self.link, keys, platform, processor);
         let bound = Listener::bind(self.address, Settings::new(self.framing), service).await;
         bound.map_err(|error| Failure::Misuse(format!("--iso8583 {}: {error}", self.address)))
     }

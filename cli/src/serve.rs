@@ -151,7 +151,7 @@ async fn listen_until_stopped(
     // Before the first line: whoever has read it may stop us as promised.
     let mut told = Told::listening().map_err(|error| Failure::Misuse(error.to_string()))?;
     let link = match link {
-        Some(ready) => Some(ready.bind(Arc::clone(&started.node.writer)).await?),
+        Some(ready) => Some(ready.bind(Arc::clone(&started.node.writer), started.node.reader.clone()).await?),
         None => None,
     };
     let iso8583 = link.as_ref().and_then(|link| link.local_addr().ok());

@@ -26,6 +26,8 @@ impl ActionCode {
     pub const NOT_SUPPORTED: Self = Self(115);
     /// Security violation: the authentication code is missing, or wrong.
     pub const VIOLATION: Self = Self(122);
+    /// Invalid PIN block.
+    pub const INVALID_PIN_BLOCK: Self = Self(126);
     /// A message of network management was accepted.
     pub const ACCEPTED: Self = Self(800);
     /// Card issuer or switch inoperative: nobody is there to decide it, and it may not be decided without.

@@ -14,7 +14,7 @@ use utoipa::{Modify, OpenApi};
         op::device::enrol, op::device::grants, op::device::enrol_payee, op::device::settle, op::device::report,
         op::device::refund, op::device::statement,
         acquiring::set_policy, acquiring::open_account, acquiring::account, acquiring::account_statement, acquiring::set_terminal, acquiring::set_card,
-        acquiring::transfer,
+        acquiring::transfer, acquiring::set_processor,
     ),
     modifiers(&Bearer)
 )]

@@ -8,18 +8,22 @@
 //!
 //! **Invariant:** the account is in the message's wiped buffer and in what goes to the vault, nowhere else.
 //! **Invariant:** what a message carries for a check that this link does not make (a PIN, a cryptogram, an authentication code) is refused, never ignored.
+use crate::keys::{KeySet, Keys, LinkMac, carried, transaction};
+use crate::processor::{Payment, Processor};
 use crate::server::{LinkInfo, Service};
 use std::sync::Arc;
-use symbolon_acquiring::state::{Command, Outcome};
-use symbolon_acquiring::{ActionCode, MessageError, Reply, Request, network, read, respond};
-use symbolon_machine::{AnyOutcome, Submission, Writer};
-use symbolon_types::{CoreRefusal, Hash, Pan, UnixMs};
+use symbolon_acquiring::state::{Command, Forward, Outcome, Outgoing, outgoing, processor};
+use symbolon_acquiring::{ActionCode, Ask, MessageError, Reply, Request, network, read, respond};
+use symbolon_machine::{AnyOutcome, Reader, Submission, Writer};
+use symbolon_store::Tables;
+use symbolon_types::{CoreRefusal, Hash, Pan};
 use symbolon_vault::payment::{
-    AccountForm, Clear, ClearAccount, KeyRef, MacSpec, MakeMac, PaymentError, PaymentVault, SealAccount,
-    VerifyMac, period,
+    Account, AccountForm, AccountView, Clear, ClearAccount, KeyRef, OpenAccount, PaymentError, PinFormat,
+    SealAccount, SealedAccount, TranslatePin, ZoneOrDukpt, period,
 };
-use symbolon_wire::cbor::Bytes;
-use symbolon_wire::iso8583::{Dialect, Field, Message, Places, Role};
+use symbolon_wire::cbor::{Bytes, to_vec};
+use symbolon_wire::iso8583::{Dialect, Message, Places, Role};
+use symbolon_wire::tlv;
 use zeroize::Zeroizing;
 
 /// What is agreed with the other side of a link.
@@ -35,30 +39,50 @@ pub struct Link {
     pub token: KeyRef,
     /// How messages are authenticated, where they are.
     pub mac: Option<LinkMac>,
-}
-
-/// How the messages of a link are authenticated: field 64 or 128, the last one, over all bytes before it.
-#[derive(Clone)]
-pub struct LinkMac {
-    /// Of what comes.
-    pub requests: MacSpec,
-    /// Of what is answered.
-    pub answers: MacSpec,
+    /// The base keys of its terminals: of what they encipher, and of their codes where those are made with DUKPT.
+    pub key_sets: Vec<KeySet>,
+    /// How an enciphered account stands in its field.
+    pub form: AccountForm,
 }
 
 /// Where requests are decided.
-pub trait Decide: Send + Sync + 'static {
+pub trait Decide: Clone + Send + Sync + 'static {
     /// Decides, durably.
     ///
     /// # Errors
     /// [`CoreRefusal::Unavailable`] when nothing can be said of the request; every other refusal when nothing was done.
-    fn decide(&self, request: Request) -> impl Future<Output = Result<Outcome, CoreRefusal>> + Send;
+    fn decide(&self, command: Command) -> impl Future<Output = Result<Outcome, CoreRefusal>> + Send;
+
+    /// The oldest message that a processor must still get.
+    fn outgoing(&self, processor: u32) -> Option<(u64, Outgoing)>;
+
+    /// For so long a processor's answer is waited for, in milliseconds.
+    fn answer_ms(&self, processor: u32) -> Option<u64>;
 }
 
-impl Decide for Arc<Writer> {
-    async fn decide(&self, request: Request) -> Result<Outcome, CoreRefusal> {
+/// The platform's writer and its rows.
+pub struct Platform<T: Tables> {
+    writer: Arc<Writer>,
+    reader: Reader<T>,
+}
+
+impl<T: Tables> Platform<T> {
+    /// Of a machine that runs.
+    pub fn new(writer: Arc<Writer>, reader: Reader<T>) -> Self {
+        Self { writer, reader }
+    }
+}
+
+impl<T: Tables> Clone for Platform<T> {
+    fn clone(&self) -> Self {
+        Self { writer: Arc::clone(&self.writer), reader: self.reader.clone() }
+    }
+}
+
+impl<T: Tables + Send + Sync + 'static> Decide for Platform<T> {
+    async fn decide(&self, command: Command) -> Result<Outcome, CoreRefusal> {
         let (answer, answered) = tokio::sync::oneshot::channel();
-        self.submit(Submission::natural(Command::Request(request)), move |outcome| {
+        self.writer.submit(Submission::natural(command), move |outcome| {
             let _ = answer.send(outcome);
         })?;
         match answered.await.map_err(|_| CoreRefusal::Unavailable)?? {
@@ -66,18 +90,30 @@ impl Decide for Arc<Writer> {
             _ => Err(CoreRefusal::Unavailable),
         }
     }
+
+    fn outgoing(&self, processor: u32) -> Option<(u64, Outgoing)> {
+        self.reader.read(|rows| outgoing(rows, processor)).ok()?.1
+    }
+
+    fn answer_ms(&self, number: u32) -> Option<u64> {
+        self.reader.read(|rows| processor(rows, number).map(|found| found.answer_ms)).ok()?.1
+    }
 }
 
 /// A link's service.
 pub struct Acquirer<D> {
     link: Link,
-    vault: Arc<dyn PaymentVault>,
+    keys: Keys,
     decide: D,
-    clock: fn() -> UnixMs,
+    processor: Option<Arc<Processor<D>>>,
 }
 
-/// Fields that ask for a check which a link does not make: a PIN, and what a chip says. The dialect names one more, a PIN under AES.
-const CHECKED_FIELDS: [u8; 2] = [52, 55];
+/// What a message carries for checks that only a processor makes.
+#[derive(Default)]
+struct Checks {
+    pin: Option<(PinFormat, Vec<u8>)>,
+    chip: Option<Vec<u8>>,
+}
 
 /// Why a message gets no decision.
 enum Failed {
@@ -118,115 +154,200 @@ impl<D: Decide> Service for Acquirer<D> {
         respond(&message, &reply, &mut out).ok()?;
         match &self.link.mac {
             None => Some(out),
-            Some(mac) => self.authenticated(out, mac).await,
+            Some(mac) => {
+                let of = (Some(&message), &*self.link.key_sets);
+                self.keys.authenticated(&self.link.dialect, out, mac, of).await
+            }
         }
     }
 }
 
 impl<D: Decide> Acquirer<D> {
-    /// The service of one link, with the vault that it asks and what decides.
-    pub fn new(link: Link, vault: Arc<dyn PaymentVault>, decide: D, clock: fn() -> UnixMs) -> Self {
-        Self { link, vault, decide, clock }
+    /// The service of one link, with the vault that it asks, what decides, and where cards that are not known here are decided.
+    pub fn new(link: Link, keys: Keys, decide: D, processor: Option<Arc<Processor<D>>>) -> Self {
+        Self { link, keys, decide, processor }
     }
 
     async fn decided(&self, message: &Message<'_>) -> Result<Reply, Failed> {
-        self.check_mac(message).await?;
-        let aes_pin = message.dialect().role(Role::AesPinBlock);
-        if CHECKED_FIELDS.into_iter().chain(aes_pin).any(|number| message.field(number).is_some()) {
-            return Err(ActionCode::NOT_SUPPORTED.into());
-        }
+        self.keys.check(message, self.link.mac.as_ref(), &self.link.key_sets).await?;
         if network(message)?.is_some() {
             return Ok(Reply::only(ActionCode::ACCEPTED));
         }
         let (seen, account) = read(message, self.link.number)?;
-        let token = match account {
-            Some(account) if seen.needs_card() => self.token(&account).await?,
-            None if seen.needs_card() => return Err(ActionCode::FORMAT.into()),
-            _ => Hash::ZERO,
-        };
-        match self.decide.decide(seen.request(token, self.link.partial)).await {
-            Ok(Outcome::Answered(reply) | Outcome::Repeated(reply)) => Ok(reply),
-            Err(CoreRefusal::Unavailable) => Err(Failed::Silent),
-            Ok(_) | Err(_) => Err(ActionCode::MALFUNCTION.into()),
+        let checks = self.checks(message)?;
+        if !seen.needs_card() {
+            let request = seen.request(Hash::ZERO, self.link.partial);
+            let reply = self.answered(Command::Request(request)).await?;
+            if let Some(processor) = &self.processor {
+                processor.look();
+            }
+            return Ok(reply);
+        }
+        let view = self.account(message, account).await?;
+        let request = seen.request(Hash(view.token.0), self.link.partial);
+        match &self.processor {
+            None => self.answered(Command::Request(request)).await,
+            Some(processor) => self.forwarded(processor, message, request, view.sealed, checks).await,
         }
     }
 
-    async fn token(&self, account: &Pan) -> Result<Hash, Failed> {
-        let account = ClearAccount { form: AccountForm::Pan, bytes: Clear::new(account.reveal().as_bytes()) };
-        let period = period((self.clock)());
-        let asked = SealAccount { account, token: self.link.token.clone(), period };
-        let view = self.ask(move |vault, now, entropy| vault.seal_account(asked, now, entropy)).await;
-        view.map(|view| Hash(view.token.0)).map_err(|_| ActionCode::MALFUNCTION.into())
+    /// The reply of what is decided here.
+    async fn answered(&self, command: Command) -> Result<Reply, Failed> {
+        reply(self.decide.decide(command).await)?.map_err(|_| Failed::Silent)
     }
 
-    async fn check_mac(&self, message: &Message<'_>) -> Result<(), Failed> {
-        let last = [128, 64].into_iter().find_map(|number| message.field(number));
-        let (mac, field) = match (&self.link.mac, last) {
-            (None, None) => return Ok(()),
-            (None, Some(_)) => return Err(ActionCode::NOT_SUPPORTED.into()),
-            (Some(_), None) => return Err(ActionCode::VIOLATION.into()),
-            (Some(mac), Some(field)) => (mac, field),
+    async fn forwarded(
+        &self,
+        processor: &Arc<Processor<D>>,
+        message: &Message<'_>,
+        request: Request,
+        account: SealedAccount,
+        checks: Checks,
+    ) -> Result<Reply, Failed> {
+        let forward = Forward {
+            request,
+            processor: processor.number(),
+            account: Bytes(to_vec(&account)),
+            reachable: processor.is_reachable(),
+            checks: checks.pin.is_some() || checks.chip.is_some(),
         };
-        let text = before(message, &field).ok_or(ActionCode::FORMAT)?;
-        let mut value = Vec::new();
-        field.append_to(&mut value);
-        let sent = usize::from(mac.requests.len).min(value.len());
-        let (value, filler) = value.split_at(sent);
-        if filler.iter().any(|byte| *byte != 0) {
-            return Err(ActionCode::VIOLATION.into());
+        let pin = match checks.pin {
+            Some(pin) => Some(self.translated(processor, message, &account, pin).await?),
+            None => None,
+        };
+        let mut chip = checks.chip;
+        let mut payment = match &request.ask {
+            Ask::Authorise(asked) => Some((100, asked.amount)),
+            Ask::Purchase(asked) => Some((200, asked.amount)),
+            _ => None,
         }
-        let asked =
-            VerifyMac { spec: mac.requests.clone(), message: Clear::new(text), mac: Bytes(value.to_vec()) };
-        match self.ask(move |vault, now, entropy| vault.verify_mac(asked, now, entropy)).await {
-            Ok(()) => Ok(()),
-            Err(PaymentError::Refused(CoreRefusal::BadSignature)) => Err(ActionCode::VIOLATION.into()),
+        .map(|(mti, amount)| Payment {
+            mti,
+            terminal: request.key.terminal,
+            amount,
+            account,
+            pin,
+            chip: chip.take(),
+        });
+        // What was under way ends with a reply that is kept: a second look finds it.
+        for _ in 0..2 {
+            match reply(self.decide.decide(Command::Forward(forward.clone())).await)? {
+                Ok(reply) => {
+                    processor.look();
+                    return Ok(reply);
+                }
+                Err(Under::Sent(to)) => {
+                    let payment = payment.take().ok_or(Failed::Silent)?;
+                    if let Some(reply) = processor.pay(to, payment).await {
+                        return Ok(reply);
+                    }
+                }
+                Err(Under::Waits(to)) => processor.settled(to).await,
+            }
+        }
+        Err(Failed::Silent)
+    }
+
+    /// What only a processor can check; refused where there is none.
+    fn checks(&self, message: &Message<'_>) -> Result<Checks, ActionCode> {
+        let aes_pin = message.dialect().role(Role::AesPinBlock);
+        let is_there = |number: u8| message.field(number).is_some();
+        let has_pin = is_there(52) || aes_pin.is_some_and(is_there);
+        let takes_pin = self.processor.as_ref().is_some_and(|processor| processor.pin().is_some());
+        if (has_pin && !takes_pin) || (is_there(55) && self.processor.is_none()) {
+            return Err(ActionCode::NOT_SUPPORTED);
+        }
+        let of = |number: u8| {
+            let found = message.field(number);
+            found.map(|field| carried(&field).ok_or(ActionCode::FORMAT)).transpose()
+        };
+        let pin = match (of(52)?, aes_pin.map_or(Ok(None), of)?) {
+            (Some(_), Some(_)) => return Err(ActionCode::FORMAT),
+            (Some(block), None) => Some((PinFormat::Zero, block)),
+            (None, Some(block)) => Some((PinFormat::Four, block)),
+            (None, None) => None,
+        };
+        let chip = of(55)?;
+        if chip.as_ref().is_some_and(|chip| tells_account(tlv::objects(chip))) {
+            return Err(ActionCode::FORMAT);
+        }
+        Ok(Checks { pin, chip })
+    }
+
+    /// The PIN block under the processor's key.
+    async fn translated(
+        &self,
+        processor: &Processor<D>,
+        message: &Message<'_>,
+        account: &SealedAccount,
+        (from_format, block): (PinFormat, Vec<u8>),
+    ) -> Result<Vec<u8>, Failed> {
+        let (to, to_format) = processor.pin().cloned().ok_or(ActionCode::NOT_SUPPORTED)?;
+        let from = ZoneOrDukpt::Dukpt(transaction(message, Role::Ksn, &self.link.key_sets)?);
+        let (block, account) = (Bytes(block), Account::Sealed(account.clone()));
+        let asked = TranslatePin { from, from_format, block, account, to, to_format };
+        match self.keys.ask(move |vault, now, entropy| vault.translate_pin(asked, now, entropy)).await {
+            Ok(block) => Ok(block.0),
+            Err(PaymentError::Refused(CoreRefusal::PinBlock)) => Err(ActionCode::INVALID_PIN_BLOCK.into()),
+            Err(PaymentError::Refused(CoreRefusal::KsnInvalid)) => Err(ActionCode::VIOLATION.into()),
             Err(_) => Err(ActionCode::MALFUNCTION.into()),
         }
     }
 
-    /// The answer with its authentication code: zeros stand in its place while it is computed over what comes before.
-    async fn authenticated(&self, answer: Zeroizing<Vec<u8>>, mac: &LinkMac) -> Option<Zeroizing<Vec<u8>>> {
-        let dialect = &self.link.dialect;
-        let mut places = Places::new();
-        let plain = dialect.decode(&answer, &mut places).ok()?;
-        let number = if plain.bitmap().needed() > 1 { 128 } else { 64 };
-        let with = |value: &[u8; 8]| {
-            let mut out = Vec::new();
-            plain.changed(plain.mti(), &[(number, Some(value.into()))], &mut out).ok()?;
-            Some(Zeroizing::new(out))
+    /// What the vault tells of the account, which came in clear or enciphered, and not both.
+    async fn account(&self, message: &Message<'_>, clear: Option<Pan>) -> Result<AccountView, Failed> {
+        let (token, period) = (self.link.token.clone(), period((self.keys.clock)()));
+        let enciphered = message.dialect().role(Role::AccountData).and_then(|number| message.field(number));
+        let view = match (clear, enciphered) {
+            (Some(account), None) => {
+                let account =
+                    ClearAccount { form: AccountForm::Pan, bytes: Clear::new(account.reveal().as_bytes()) };
+                let asked = SealAccount { account, token, period };
+                self.keys.ask(move |vault, now, entropy| vault.seal_account(asked, now, entropy)).await
+            }
+            (None, Some(field)) => {
+                let ciphertext = Bytes(carried(&field).ok_or(ActionCode::FORMAT)?);
+                let from = ZoneOrDukpt::Dukpt(transaction(message, Role::Ksn, &self.link.key_sets)?);
+                let asked = OpenAccount { from, form: self.link.form, ciphertext, token, period };
+                self.keys.ask(move |vault, now, entropy| vault.open_account(asked, now, entropy)).await
+            }
+            (None, None) | (Some(_), Some(_)) => return Err(ActionCode::FORMAT.into()),
         };
-        let zeros = with(&[0; 8])?;
-        let mut places = Places::new();
-        let message = dialect.decode(&zeros, &mut places).ok()?;
-        let text = before(&message, &message.field(number)?)?;
-        let asked = MakeMac { spec: mac.answers.clone(), message: Bytes(text.to_vec()) };
-        let made = self.ask(move |vault, now, entropy| vault.mac(asked, now, entropy)).await.ok()?;
-        let mut value = [0; 8];
-        value.get_mut(..made.0.len())?.copy_from_slice(&made.0);
-        with(&value)
-    }
-
-    /// Asks the vault, which may take as long as a disk does, beside the tasks that carry messages.
-    async fn ask<T: Send + 'static>(
-        &self,
-        question: impl FnOnce(
-            &dyn PaymentVault,
-            UnixMs,
-            &symbolon_vault::payment::Entropy,
-        ) -> Result<T, PaymentError>
-        + Send
-        + 'static,
-    ) -> Result<T, PaymentError> {
-        let (vault, now) = (Arc::clone(&self.vault), (self.clock)());
-        let asked = tokio::task::spawn_blocking(move || {
-            let entropy = symbolon_vault::entropy().map_err(|_| CoreRefusal::Unavailable)?;
-            question(vault.as_ref(), now, &entropy)
-        });
-        asked.await.map_err(|_| CoreRefusal::Unavailable)?
+        view.map_err(|error| match error {
+            PaymentError::Refused(
+                CoreRefusal::TrackInvalid | CoreRefusal::PanInvalid | CoreRefusal::FieldInvalid,
+            ) => ActionCode::FORMAT.into(),
+            PaymentError::Refused(CoreRefusal::KsnInvalid) => ActionCode::VIOLATION.into(),
+            _ => ActionCode::MALFUNCTION.into(),
+        })
     }
 }
 
-/// All bytes before the last field; `None` when it is not the last.
-fn before<'m>(message: &Message<'m>, last: &Field<'m>) -> Option<&'m [u8]> {
-    message.bytes().strip_suffix(last.wire())
+/// A request that is under way to a processor.
+enum Under {
+    /// It is to be sent now.
+    Sent(symbolon_acquiring::state::Upstream),
+    /// It was.
+    Waits(symbolon_acquiring::state::Upstream),
+}
+
+fn reply(outcome: Result<Outcome, CoreRefusal>) -> Result<Result<Reply, Under>, Failed> {
+    match outcome {
+        Ok(Outcome::Answered(reply) | Outcome::Repeated(reply)) => Ok(Ok(reply)),
+        Ok(Outcome::Forwarded(to)) => Ok(Err(Under::Sent(to))),
+        Ok(Outcome::Waits(to)) => Ok(Err(Under::Waits(to))),
+        Err(CoreRefusal::Unavailable) => Err(Failed::Silent),
+        Ok(_) | Err(_) => Err(ActionCode::MALFUNCTION.into()),
+    }
+}
+
+/// Whether what a chip said tells the account, or cannot be read.
+fn tells_account(mut objects: tlv::Objects<'_>) -> bool {
+    objects.any(|object| match object {
+        Ok(object) => {
+            tlv::dictionary::is_account_data(object.tag)
+                || (object.tag.is_constructed() && tells_account(object.children()))
+        }
+        Err(_) => true,
+    })
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use symbolon_acquiring::TerminalId;
 use symbolon_acquiring::state::{Command, OpenAccount, Outcome, Policy, SetCard, SetTerminal};
-use symbolon_hosts::acquirer::{Acquirer, Link, LinkMac};
+use symbolon_hosts::acquirer::{Acquirer, Link, Platform};
 use symbolon_hosts::framing::Framing;
+use symbolon_hosts::keys::{Keys, LinkMac};
 use symbolon_hosts::server::{Listener, Settings};
 use symbolon_journal::{AccountId, Limit, Transfer, TransferId, account};
 use symbolon_log::{FileDisk, Log, Options};
@@ -103,12 +104,30 @@ fn framing() -> Framing {
     "be2".parse().unwrap()
 }
 
-async fn host(built_in: BuiltIn, mac: bool, writer: &Arc<Writer>, vault: &Arc<dyn PaymentVault>) -> Host {
+async fn host(
+    built_in: BuiltIn,
+    mac: bool,
+    (writer, reader): (&Arc<Writer>, &Reader<DiskTables>),
+    vault: &Arc<dyn PaymentVault>,
+) -> Host {
     let dialect = built_in.dialect().unwrap();
-    let mac = mac.then(|| LinkMac { requests: mac_spec(), answers: mac_spec() });
-    let link =
-        Link { number: 1, dialect: built_in.dialect().unwrap(), partial: false, token: key("token"), mac };
-    let service = Acquirer::new(link, Arc::clone(vault), Arc::clone(writer), || NOW);
+    let mac = mac.then(|| LinkMac {
+        key: Some(key("link.mac")),
+        algorithm: MacAlgorithm::Cmac,
+        padding: MacPadding::Zeros,
+        len: 8,
+    });
+    let link = Link {
+        number: 1,
+        dialect: built_in.dialect().unwrap(),
+        partial: false,
+        token: key("token"),
+        mac,
+        key_sets: Vec::new(),
+        form: AccountForm::Pan,
+    };
+    let keys = Keys::new(Arc::clone(vault), || NOW);
+    let service = Acquirer::new(link, keys, Platform::new(Arc::clone(writer), reader.clone()), None);
     let listener =
         Listener::bind("127.0.0.1:0".parse().unwrap(), Settings::new(framing()), service).await.unwrap();
     let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
@@ -188,7 +207,7 @@ async fn a_repeat_gets_the_first_answer_also_after_a_restart() {
     let vault = vault();
     let (writer, reader) = open(folder.path());
     found(&writer, &vault);
-    let mut link = host(BuiltIn::Ascii1987, false, &writer, &vault).await;
+    let mut link = host(BuiltIn::Ascii1987, false, (&writer, &reader), &vault).await;
     assert_eq!(
         link.asked("0800", &[(7, "1124120000"), (11, "000001"), (70, "001")]).await,
         answer("0810", "00")
@@ -204,7 +223,7 @@ async fn a_repeat_gets_the_first_answer_also_after_a_restart() {
     drop((writer, reader));
 
     let (writer, reader) = open(folder.path());
-    let mut link = host(BuiltIn::Ascii1987, false, &writer, &vault).await;
+    let mut link = host(BuiltIn::Ascii1987, false, (&writer, &reader), &vault).await;
     assert_eq!(link.sent(&link.encode("0201", &payment("000002", "000000002500"))).await, first);
     assert_eq!(link.asked("0200", &payment("000002", "000000002600")).await, answer("0210", "94"));
     let original = format!("0200000002{:0>10}{:0>11}{:0>11}", "1124120000", "12345", "0");
@@ -245,7 +264,7 @@ async fn an_authentication_code_is_checked_and_made_where_it_is_agreed() {
     let vault = vault();
     let (writer, reader) = open(folder.path());
     found(&writer, &vault);
-    let mut link = host(BuiltIn::Binary1987, true, &writer, &vault).await;
+    let mut link = host(BuiltIn::Binary1987, true, (&writer, &reader), &vault).await;
     let signed = |link: &Host, audit: &str| {
         let mut fields: Vec<(u8, Value<'_>)> = Vec::new();
         let plain = payment(audit, "000000000700");
@@ -287,7 +306,7 @@ async fn what_a_link_does_not_check_is_refused_and_not_ignored() {
     let vault = vault();
     let (writer, reader) = open(folder.path());
     found(&writer, &vault);
-    let mut link = host(BuiltIn::Ascii1987, false, &writer, &vault).await;
+    let mut link = host(BuiltIn::Ascii1987, false, (&writer, &reader), &vault).await;
     for number in [52, 55, 64, 120, 128] {
         let mut fields: Vec<(u8, Value<'_>)> = Vec::new();
         let plain = payment("000001", "000000000100");
@@ -319,9 +338,9 @@ async fn what_a_link_does_not_check_is_refused_and_not_ignored() {
 async fn what_is_no_request_is_not_answered() {
     let folder = tempfile::tempdir().unwrap();
     let vault = vault();
-    let (writer, _reader) = open(folder.path());
+    let (writer, reader) = open(folder.path());
     found(&writer, &vault);
-    let mut link = host(BuiltIn::Ascii1993, false, &writer, &vault).await;
+    let mut link = host(BuiltIn::Ascii1993, false, (&writer, &reader), &vault).await;
     for silent in [b"garbage".to_vec(), link.encode("1210", &[(11, "000001"), (39, "000")])] {
         link.stream.write_all(&framing().encode(&[], &silent).unwrap()).await.unwrap();
     }

@@ -13,7 +13,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use symbolon_acquiring::state::{Command, OpenAccount, Outcome, Policy, SetCard, SetTerminal};
+use symbolon_acquiring::state::{Command, OpenAccount, Outcome, Policy, SetCard, SetProcessor, SetTerminal};
 use symbolon_acquiring::{StatementError, TerminalId, statement};
 use symbolon_journal::{AccountId, JournalRefusal, Transfer, TransferId};
 use symbolon_machine::{AnyOutcome, PlatformOutcome, RequestId, Scope, Submission};
@@ -29,6 +29,7 @@ pub(crate) fn routes() -> Router<Arc<Node>> {
         .route("/terminals", post(set_terminal))
         .route("/cards", post(set_card))
         .route("/transfers", post(transfer))
+        .route("/processors", post(set_processor))
 }
 
 /// The times and the account that the answers to terminals rest on.
@@ -43,6 +44,21 @@ pub(crate) struct NewPolicy {
     hold_seconds: u64,
     /// The account that gives what must be moved and the card cannot give.
     cover: String,
+}
+
+/// A processor, which decides payments by cards that are not known here.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewProcessor {
+    /// Its number, as the configuration names it.
+    number: u32,
+    /// The account that owes what it approved.
+    account: String,
+    /// For so long its answer is waited for, in seconds, 1 to 120.
+    answer_seconds: u64,
+    /// What is approved while it is not there, in minor units at most; 0 is nothing.
+    #[serde(default)]
+    stand_in: u64,
 }
 
 /// What an account must keep.
@@ -158,6 +174,24 @@ pub(crate) async fn set_policy(State(node): State<Arc<Node>>, headers: HeaderMap
         };
         let sequence = run(&node, &caller, id, Command::SetPolicy(policy)).await?;
         Ok((sequence, serde_json::json!({ "set": true })))
+    };
+    json(&node, answer.await)
+}
+
+/// Sets a processor's account and times.
+#[utoipa::path(post, path = "/v1/acquiring/processors", request_body = NewProcessor, responses((status = 200)), security(("bearer" = [])))]
+pub(crate) async fn set_processor(State(node): State<Arc<Node>>, headers: HeaderMap, body: Body) -> Response {
+    let answer = async {
+        let (caller, id) = change(&node, &headers)?;
+        let asked: NewProcessor = json_body(body).await?;
+        let set = SetProcessor {
+            number: asked.number,
+            account: account_id(&asked.account)?,
+            answer_ms: ms(asked.answer_seconds),
+            stand_in: asked.stand_in,
+        };
+        let sequence = run(&node, &caller, id, Command::SetProcessor(set)).await?;
+        Ok((sequence, serde_json::json!({ "processor": asked.number })))
     };
     json(&node, answer.await)
 }
