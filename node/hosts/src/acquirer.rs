@@ -345,7 +345,9 @@ fn reply(outcome: Result<Outcome, CoreRefusal>) -> Result<Result<Reply, Under>, 
 fn tells_account(mut objects: tlv::Objects<'_>) -> bool {
     objects.any(|object| match object {
         Ok(object) => {
-            tlv::dictionary::is_account_data(object.tag)
+            // The expiry and the service code alone tell no account.
+            let is_of_card = matches!(object.tag.number(), 0x5F24 | 0x5F30);
+            (tlv::dictionary::is_account_data(object.tag) && !is_of_card)
                 || (object.tag.is_constructed() && tells_account(object.children()))
         }
         Err(_) => true,

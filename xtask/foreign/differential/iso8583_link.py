@@ -4,7 +4,6 @@
 #   python iso8583_link.py SYMBOLON [SEED]
 #
 # pyiso8583==4.0.1, cryptography==50.0.2 (AES-CMAC), xmllint of Debian libxml2-utils
-import copy
 import json
 import random
 import socket
@@ -18,11 +17,9 @@ from xml.etree import ElementTree
 # The folder has a script of the package's name: the package is looked for elsewhere, and our own world beside this folder.
 FOLDER = Path(sys.path.pop(0))
 import iso8583
-import iso8583.specs
-from cryptography.hazmat.primitives.ciphers.algorithms import AES
-from cryptography.hazmat.primitives.cmac import CMAC
 
 sys.path.append(str(FOLDER.parent))
+from terminals import SPEC, Terminal, framed, memory_holds
 from world import Api, Checks, World
 
 SEED = sys.argv[2] if len(sys.argv) > 2 else "1"
@@ -32,72 +29,7 @@ PAN = "40123456" + "78909"
 TERMINALS = 8
 PAYMENTS = 60
 
-SPEC = copy.deepcopy(iso8583.specs.default_ascii)
 KEY = RANDOM.randbytes(16)
-
-
-def framed(body):
-    return len(body).to_bytes(2, "big") + body
-
-
-class Terminal:
-    """One connection; every message authenticated where `key` is given."""
-
-    def __init__(self, address, number, key=None):
-        host, port = address.rsplit(":", 1)
-        self.stream = socket.create_connection((host, int(port)), timeout=30)
-        self.number, self.key, self.audit = number, key, 0
-
-    def encoded(self, mti, fields):
-        document = {"t": mti, **{str(number): value for number, value in fields.items()}}
-        if not self.key:
-            return bytes(iso8583.encode(document, SPEC)[0])
-        last = "128" if any(number > 64 for number in fields) else "64"
-        text = bytes(iso8583.encode({**document, last: "0" * 16}, SPEC)[0])[:-16]
-        return bytes(iso8583.encode({**document, last: self.mac(text)}, SPEC)[0])
-
-    def mac(self, text):
-        mac = CMAC(AES(self.key))
-        mac.update(text)
-        return mac.finalize()[:8].hex().upper()
-
-    def send(self, mti, fields):
-        self.stream.sendall(framed(self.encoded(mti, fields)))
-
-    def raw_answer(self):
-        head = self.exactly(2)
-        return self.exactly(int.from_bytes(head, "big"))
-
-    def exactly(self, count):
-        read = b""
-        while len(read) < count:
-            more = self.stream.recv(count - len(read))
-            if not more:
-                raise ConnectionError("the host hung up")
-            read += more
-        return read
-
-    def asked(self, mti, fields):
-        """Type and fields of the answer."""
-        self.send(mti, fields)
-        answer = self.raw_answer()
-        document, _ = iso8583.decode(answer, SPEC)
-        if self.key:
-            last = "128" if "128" in document else "64"
-            CHECKS.that(document[last].upper() == self.mac(answer[:-16]), "the answer's authentication code")
-        return document["t"], {key: value for key, value in document.items() if key.isdigit()}
-
-    def payment(self, minor, audit=None):
-        self.audit += 1
-        return {
-            2: PAN, 3: "000000", 4: f"{minor:012}", 7: "1124120000", 11: audit or f"{self.audit:06}", 12: "120000", 13: "1124",
-            32: "12345", 37: f"{self.audit:012}", 41: f"TERM{self.number:04}", 49: "978",
-        }
-
-    def reversal(self, of, mti="0200"):
-        self.audit += 1
-        original = f"{mti}{of[11]}{of[7]}{int(of[32]):011}{0:011}"
-        return {3: of[3], 4: of[4], 7: of[7], 11: f"{self.audit:06}", 32: of[32], 41: of[41], 49: of[49], 90: original}
 
 
 class Host:
@@ -167,7 +99,7 @@ class Host:
 
 def answers(host, address):
     """One terminal, every kind of answer."""
-    terminal = Terminal(address, 0, KEY)
+    terminal = Terminal(CHECKS, address, 0, KEY)
     told = lambda mti, fields: (lambda answer: (answer[0], answer[1]["39"]))(terminal.asked(mti, fields))
     CHECKS.that(told("0800", {7: "1124120000", 11: "900000", 70: "001"}) == ("0810", "00"), "sign-on")
     CHECKS.that(told("0800", {7: "1124120000", 11: "900001", 70: "301"}) == ("0810", "00"), "echo")
@@ -197,9 +129,9 @@ def answers(host, address):
     advice = {**terminal.payment(600), 90: terminal.reversal(held, "0100")[90]}
     CHECKS.that(told("0220", advice) == ("0230", "00"), "its completion")
     CHECKS.that(host.posted(host.shop) == 600, "the part that stood")
-    unsigned = Terminal(address, 0)
+    unsigned = Terminal(CHECKS, address, 0)
     CHECKS.that(unsigned.asked("0200", unsigned.payment(5, "800001"))[1]["39"] == "63", "no authentication code")
-    wrong = Terminal(address, 0, KEY)
+    wrong = Terminal(CHECKS, address, 0, KEY)
     body = bytearray(wrong.encoded("0200", wrong.payment(5, "800002")))
     body[60] ^= 1
     wrong.stream.sendall(framed(bytes(body)))
@@ -209,7 +141,7 @@ def answers(host, address):
 
 def burst(address, number, known, ended):
     """Payments one after the other, some sent twice at once, until the host is gone; what was acknowledged is known."""
-    terminal = Terminal(address, number, KEY)
+    terminal = Terminal(CHECKS, address, number, KEY)
     try:
         for _ in range(PAYMENTS):
             pay = terminal.payment(100 + number)
@@ -239,7 +171,7 @@ def killed_under_load(host, address):
     CHECKS.that(len(known) < TERMINALS * PAYMENTS, "it was killed under way")
     address = host.serve(True)
     moved = 0
-    terminals = {number: Terminal(address, number, KEY) for number in range(1, TERMINALS + 1)}
+    terminals = {number: Terminal(CHECKS, address, number, KEY) for number in range(1, TERMINALS + 1)}
     for number, pay, code, approval in known:
         _, again = terminals[number].asked("0201", pay)
         CHECKS.that((again["39"], again["38"]) == (code, approval), "the first answer, after the kill")
@@ -257,7 +189,7 @@ def killed_under_load(host, address):
 
 def killed_vault(host, address):
     """Without its vault the host answers nothing that it would have to authenticate; then it goes on."""
-    terminal, before = Terminal(address, 0, KEY), host.posted(host.shop)
+    terminal, before = Terminal(CHECKS, address, 0, KEY), host.posted(host.shop)
     terminal.audit = 700000
     host.vault.kill()
     host.vault.wait()
@@ -304,23 +236,6 @@ def searched(host):
     found = memory_holds(host.platform.pid, secrets + [b"symbolon-sequence"])
     CHECKS.that(found[-1], "the memory was searched")
     CHECKS.that(not any(found[:-1]), f"the platform's memory holds what it must not: {found[:-1]}")
-
-
-def memory_holds(pid, needles):
-    found = [False] * len(needles)
-    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
-        for line in maps:
-            where, rights, *_ = line.split()
-            if "r" not in rights or line.rstrip().endswith(("[vvar]", "[vsyscall]", "[vvar_vclock]")):
-                continue
-            begin, end = (int(part, 16) for part in where.split("-"))
-            try:
-                memory.seek(begin)
-                read = memory.read(end - begin)
-            except OSError:
-                continue
-            found = [known or needle in read for known, needle in zip(found, needles)]
-    return found
 
 
 print("seed", SEED)
