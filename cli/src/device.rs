@@ -6,6 +6,7 @@ mod evidence;
 mod flags;
 mod network;
 mod phone;
+mod pos;
 mod reader;
 mod show;
 
@@ -41,6 +42,15 @@ symbolon device reader --store DIR ACTION
     refund OBJECT [MINOR] --server URL
     status
 
+symbolon device pos --store DIR ACTION
+    setup --host ADDR --terminal ID --currency EUR [--dialect NAME] [--version 1987|1993] [--framing be2] [--institution N]
+        [--initial-key HEX|@FILE --ksn HEX]   TDES DUKPT: accounts, PINs and codes under the keys of each transaction
+    pay | authorise | refund --amount MINOR --card TRACK2|@FILE [--pin @FILE] [--chip HEX|@FILE] [--timeout S]
+                                              what is not answered is reversed; also by the next action, after a kill
+    reverse | echo | status
+    load --amount MINOR --card TRACK2|@FILE [--terminals N] [--payments N] [--first-audit N] [--timeout S]
+                                              N terminals at once, in clear, by the first four characters of ID and four digits
+
 CREDENTIAL is --pin @FILE, --passphrase @FILE, or --credential platform: the simulated platform authenticator in the phone's store.
 
 --evidence DIR writes the exact bytes of what is exchanged, a file a message. A secret may come from @FILE, or from standard input: -.
@@ -58,7 +68,11 @@ pub(crate) fn run(parser: lexopt::Parser, json: bool) -> ExitCode {
         "authenticator" => authenticator::run(flags, json),
         "phone" => finish(json, phone::run(flags)),
         "reader" => reader::run(flags, json),
-        "" => finish(json, Err(Failure::Misuse("device: which one? authenticator, phone or reader".into()))),
+        "pos" => pos::run(flags, json),
+        "" => finish(
+            json,
+            Err(Failure::Misuse("device: which one? authenticator, phone, reader or pos".into())),
+        ),
         other => finish(json, Err(Failure::Misuse(format!("device: there is no `{other}` here")))),
     }
 }

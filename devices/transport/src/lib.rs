@@ -23,7 +23,7 @@ mod error;
 pub mod frames;
 pub mod http;
 pub mod isolate;
-mod lock;
+pub mod lock;
 pub mod optical;
 pub mod store;
 

@@ -225,6 +225,33 @@ def stated(host):
     CHECKS.that(closing * 100 == host.posted(host.shop) and len(entries) > 10, "which is what is posted")
 
 
+def loaded(host, world):
+    """Under load of `symbolon device pos` the host is killed: what was acknowledged stands, and no more than was asked is moved."""
+    host.platform.terminate()
+    host.platform.wait(timeout=20)
+    address, store, card = host.serve(False), host.path / "pos", host.path / "card"
+    card.write_text(PAN + "=30121200000")
+    told = lambda *words: world.run("device", "pos", "--store", store, *words)
+    CHECKS.that(told("setup", "--host", address, "--terminal", "TERM0000", "--currency", "EUR")[0] == 0, "set up")
+    before, load = host.posted(host.shop), ["load", "--amount", 3, "--card", f"@{card}", "--terminals", TERMINALS, "--first-audit", 300_000]
+    code, value = told(*load, "--payments", 20)
+    CHECKS.that(code == 0 and value["approvals"] == value["asked"] == 20 * TERMINALS, f"{value}")
+    CHECKS.that(host.posted(host.shop) - before == 3 * 20 * TERMINALS and 0 < value["p50_us"] <= value["p99_us"], "moved")
+    other = [*load[:2], 4, *load[3:]]
+    CHECKS.that(told(*other, "--payments", 20)[1]["approvals"] == 0, "other payments under audit numbers that were used")
+    before, load[-1] = host.posted(host.shop), 400_000
+    process = world.start("device", "pos", "--store", store, *load, "--payments", 4000, "--timeout", 1)
+    while host.posted(host.shop) == before:
+        pass
+    host.kill()
+    code, value = world.finished(process)
+    host.serve(False)
+    moved = host.posted(host.shop) - before
+    CHECKS.that(code == 1 and 0 < value["approvals"] < value["asked"], f"it was killed under way: {value}")
+    CHECKS.that(0 <= moved - 3 * value["approvals"] <= 3 * TERMINALS, f"{moved} moved, {value}")
+    card.unlink()
+
+
 def searched(host):
     """The account number and the key are in no memory of the platform and in no file of its folder."""
     secrets = [PAN.encode(), bytes.fromhex("0" + PAN), bytes.fromhex(PAN + "F"), KEY, KEY.hex().encode(), KEY.hex().upper().encode()]
@@ -247,6 +274,7 @@ with World(sys.argv[1]) as world:
     address = killed_under_load(host, address)
     killed_vault(host, address)
     stated(host)
+    loaded(host, world)
     searched(host)
     host.platform.terminate()
     CHECKS.that(host.platform.wait(timeout=20) == 0, "the platform ends well")

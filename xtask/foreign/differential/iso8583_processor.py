@@ -393,6 +393,44 @@ def gone(host, processor, pos):
     CHECKS.that(any(seen["t"] in ("0220", "0221") for seen in processor.seen), "advices came")
 
 
+def our_own(host, processor, world):
+    """`symbolon device pos` with a key by pydukpt: the processor opens what it sends, and what is not answered is reversed, also after a kill."""
+    store, serial = host.path / "pos", bytes.fromhex("FFFF9876540077000000")
+    for name, text in (("card", TRACK), ("pin", PIN), ("key", pydukpt.derive_ipek(BDK, serial).hex()), ("chip", Chip.data(Chip.cryptogram()).hex())):
+        (host.path / name).write_text(text)
+    told = lambda *words: world.run("device", "pos", "--store", store, *words)
+    where = ["--host", host.address, "--terminal", "TERM0000", "--currency", "EUR", "--institution", 12345]
+    code, value = told("setup", *where, "--initial-key", f"@{host.path / 'key'}", "--ksn", serial.hex())
+    CHECKS.that(code == 0 and value["keys"], f"set up: {value}")
+    paying = ["--card", f"@{host.path / 'card'}", "--pin", f"@{host.path / 'pin'}", "--chip", f"@{host.path / 'chip'}"]
+    CHECKS.that(told("echo")[1]["approved"], "the host is there")
+    code, value = told("pay", "--amount", 2600, *paying)
+    CHECKS.that(code == 0 and value["approved"] and value["approval"].startswith("A"), f"paid: {value}")
+    CHECKS.that(processor.seen[-1]["pin"] == PIN and "55" in processor.seen[-1], "with its PIN and its chip")
+    CHECKS.that(told("reverse")[1]["approved"], "reversed")
+    host.agreed("a reversal of our own terminal")
+    processor.act = lambda _: (None, 0.01)
+    code, value = told("pay", "--amount", 2700, *paying, "--timeout", 1)
+    CHECKS.that(code == 1 and value["action"] is None and value["reversed"], f"not answered: {value}")
+    process = world.start("device", "pos", "--store", store, "pay", "--amount", 2800, *paying)
+    count = len(processor.seen)
+    while len(processor.seen) == count:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    CHECKS.that(told("status")[1]["open"]["minor"] == 2800, "what it asked is kept as open")
+    processor.act = lambda _: ("00", 0.0)
+    code, value = told("pay", "--amount", 2900, *paying)
+    CHECKS.that(code == 0 and value["reversed_before"] and value["approved"], f"reversed first: {value}")
+    CHECKS.that(told("pay", "--amount", 1, *paying[:2], "--pin", "@" + str(host.path / "card"))[0] == 2, "no PIN")
+    host.agreed("after the terminal was killed")
+    kept = (store / "terminal.json").read_bytes()
+    CHECKS.that(not any(secret in kept for secret in (PAN.encode(), TRACK.encode(), PIN.encode() + b"\"")), "its store holds no card")
+    CHECKS.that((store / "terminal.json").stat().st_mode & 0o777 == 0o600, "and is its own")
+    for name in ("card", "pin", "key", "chip"):
+        (host.path / name).unlink()
+
+
 def burst(address, number, known):
     pos = Pos(address, number)
     try:
@@ -459,6 +497,7 @@ with World(sys.argv[1]) as world:
     answers(host, processor, pos)
     lost_and_late(host, processor, address)
     gone(host, processor, pos)
+    our_own(host, processor, world)
     killed_under_load(host, processor, address)
     searched(host)
     host.platform.terminate()
