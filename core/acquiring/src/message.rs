@@ -13,8 +13,10 @@ use crate::key::{NaturalKey, Original};
 use crate::reply::Reply;
 use crate::request::{Advice, Ask, Payment, Request, Reversal};
 use alloc::vec::Vec;
-use symbolon_types::{Amount, Currency, Hash, Pan};
-use symbolon_wire::iso8583::{Class, Field, Function, Iso8583Error, Message, Mti, Origin, Value, Version};
+use symbolon_types::{Amount, Currency, Hash, Pan, hex_upper};
+use symbolon_wire::iso8583::{
+    Class, Field, Function, Iso8583Error, Kind, Message, Mti, Origin, Value, Version,
+};
 
 /// Why a message is no request that is known here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -349,7 +351,7 @@ pub fn network(message: &Message<'_>) -> Result<Option<Network>, MessageError> {
 const ECHOED_1987: [u8; 14] = [3, 7, 11, 12, 13, 24, 32, 33, 37, 41, 42, 49, 70, 90];
 const ECHOED_1993: [u8; 13] = [3, 7, 11, 12, 24, 28, 32, 33, 37, 41, 42, 49, 56];
 
-/// Appends the answer to `request`: those of its fields that tell which one it was and who sent it, as they came; field 4 with what was approved, 38 and 39. The account is
+/// Appends the answer to `request`: those of its fields that tell which one it was and who sent it, as they came; field 4 with what was approved, 38, 39 and 55. The account is
 /// not sent back.
 ///
 /// # Errors
@@ -357,6 +359,11 @@ const ECHOED_1993: [u8; 13] = [3, 7, 11, 12, 24, 28, 32, 33, 37, 41, 42, 49, 56]
 pub fn respond(request: &Message<'_>, reply: &Reply, out: &mut Vec<u8>) -> Result<(), Iso8583Error> {
     let mti = request.mti().answer().ok_or(Iso8583Error::MessageType)?;
     let amount = padded::<12>(reply.amount);
+    let is_binary = request.dialect().spec(55).is_some_and(|spec| spec.kind == Kind::Binary);
+    let chip = reply
+        .chip
+        .as_ref()
+        .map(|chip| if is_binary { chip.0.clone() } else { hex_upper(&chip.0).into_bytes() });
     let digits = reply.action.digits();
     let code: &[u8] = match mti.version() {
         Version::V1993 => &digits,
@@ -369,6 +376,7 @@ pub fn respond(request: &Message<'_>, reply: &Reply, out: &mut Vec<u8>) -> Resul
         .chain(request.field(4).map(|_| (4, Value::Plain(&amount))))
         .chain(reply.approval.as_ref().map(|approval| (38, Value::Plain(approval))))
         .chain([(39, Value::Plain(code))])
+        .chain(chip.as_ref().map(|chip| (55, Value::Plain(chip))))
         .collect();
     fields.sort_unstable_by_key(|(number, _)| *number);
     request.dialect().encode(mti, &fields, out)

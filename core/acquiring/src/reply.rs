@@ -1,5 +1,5 @@
 //! What a request is answered: an action code of ISO 8583:1993, from which the response code of 1987 follows.
-use symbolon_wire::cbor::{Cbor, Decoder, Encoder, Malformed};
+use symbolon_wire::cbor::{Bytes, Cbor, Decoder, Encoder, Malformed};
 use symbolon_wire::cbor_map;
 use symbolon_wire::iso8583::response_code;
 
@@ -92,7 +92,7 @@ impl Cbor for ActionCode {
 
 cbor_map! {
     /// The answer to a request, the same for all its repeats.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Reply {
         /// Field 39.
         1 => action: ActionCode,
@@ -100,6 +100,8 @@ cbor_map! {
         2 => amount: u64,
         /// Field 38, six characters; of an approval.
         3 => approval: Option<[u8; 6]>,
+        /// Field 55: what the issuer tells the chip, as a processor gave it.
+        4 => chip: Option<Bytes>,
     }
 }
 
@@ -107,7 +109,7 @@ impl Reply {
     /// Nothing was approved.
     #[must_use]
     pub fn only(action: ActionCode) -> Self {
-        Self { action, amount: 0, approval: None }
+        Self { action, amount: 0, approval: None, chip: None }
     }
 }
 

@@ -11,8 +11,11 @@ use crate::message::padded;
 use crate::reply::ActionCode;
 use crate::state::{Errand, Outgoing, Told, Undo, Upstream};
 use alloc::vec::Vec;
-use symbolon_types::{Amount, UnixMs, hex_upper};
-use symbolon_wire::iso8583::{Dialect, Iso8583Error, Kind, Message, Mti, Role, Value, Version, action_code};
+use symbolon_types::{Amount, UnixMs, hex_parse, hex_upper};
+use symbolon_wire::cbor::Bytes;
+use symbolon_wire::iso8583::{
+    Dialect, Field, Iso8583Error, Kind, Message, Mti, Role, Value, Version, action_code,
+};
 
 /// What goes along, as the processor is to get it.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +43,17 @@ struct About<'a> {
     original: Option<(u16, &'a Upstream)>,
     /// How much stands, of a reversal in part.
     left: Option<u64>,
+}
+
+/// The longest field 55.
+const CHIP_LEN_MAX: usize = 255;
+
+/// The bytes of a field that carries bytes: as they are, or from hexadecimal text where the field holds characters.
+#[must_use]
+pub fn carried(field: &Field<'_>) -> Option<Vec<u8>> {
+    let mut value = Vec::new();
+    field.append_to(&mut value);
+    if field.is_binary() { Some(value) } else { hex_parse(core::str::from_utf8(&value).ok()?) }
 }
 
 /// The fields of one message, by number.
@@ -276,5 +290,10 @@ pub fn told(message: &Message<'_>, to: &Upstream) -> Option<Told> {
         action: action.map_or(ActionCode::DECLINED, ActionCode),
         amount: message.field(4).and_then(|field| field.to_number()).unwrap_or(0),
         approval: field.map(|_| approval),
+        chip: message
+            .field(55)
+            .and_then(|field| carried(&field))
+            .filter(|chip| chip.len() <= CHIP_LEN_MAX)
+            .map(Bytes),
     })
 }

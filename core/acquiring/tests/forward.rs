@@ -47,7 +47,14 @@ fn answered(outcome: Outcome) -> Reply {
 fn told(to: Upstream, action: u16, amount: u64) -> Command {
     let approval = (action < 100).then_some(*b"ABC123");
     let Upstream { processor, audit, .. } = to;
-    Command::Told(Told { processor, audit, action: ActionCode(action), amount, approval })
+    Command::Told(Told {
+        processor,
+        audit,
+        action: ActionCode(action),
+        amount,
+        approval,
+        chip: (action < 200).then(|| symbolon_wire::cbor::Bytes(vec![0x91, 1, 7])),
+    })
 }
 
 /// What the processor owes, and what it would owe if all that is held were taken.
@@ -77,13 +84,22 @@ fn an_approval_moves_the_money_and_is_the_answer_to_every_repeat() {
     assert_eq!(shop.forward(buy(2, 30), true), Outcome::Waits(first), "a repeat is not sent twice");
     assert_eq!(answered(shop.forward(buy(2, 31), true)).action.0, 913);
     let reply = answered(shop.apply(told(first, 0, 30)));
-    assert_eq!(reply, Reply { action: ActionCode::APPROVED, amount: 30, approval: Some(*b"ABC123") });
+    assert_eq!(
+        reply,
+        Reply {
+            action: ActionCode::APPROVED,
+            amount: 30,
+            approval: Some(*b"ABC123"),
+            chip: Some(symbolon_wire::cbor::Bytes(vec![0x91, 1, 7]))
+        }
+    );
     assert_eq!((owed(&shop), shop.money().2), ((30, 0), 60));
     assert_eq!(shop.forward(buy(2, 30), true), Outcome::Repeated(reply));
     assert_eq!(shop.apply(told(first, 0, 30)), Outcome::Late(()), "an answer that comes twice");
     assert_eq!(owed(&shop), (30, 0));
     let second = sent(shop.forward(buy(3, 40), true));
-    assert_eq!(answered(shop.apply(told(second, 116, 0))).action.0, 116);
+    let declined = answered(shop.apply(told(second, 116, 0)));
+    assert!(declined.action.0 == 116 && declined.chip.is_some(), "the issuer may block the card by it");
     let held = sent(shop.forward(request(100, 4, Ask::Authorise(foreign(50))), true));
     assert_eq!(answered(shop.apply(told(held, 0, 50))).amount, 50);
     assert_eq!((owed(&shop), outgoing(&shop.rows, 1)), ((30, 50), None));

@@ -189,7 +189,8 @@ fn an_answer_carries_what_came_and_what_was_decided_and_no_account() {
         let bytes = encode(dialect, &of(built_in, "201"), &fields);
         let mut places = Places::new();
         let request = dialect.decode(&bytes, &mut places).unwrap();
-        let reply = Reply { action: ActionCode::PARTIAL, amount: 990, approval: Some(*b"000007") };
+        let reply =
+            Reply { action: ActionCode::PARTIAL, amount: 990, approval: Some(*b"000007"), chip: None };
         let mut out = Vec::new();
         respond(&request, &reply, &mut out).unwrap();
         let mut places = Places::new();
@@ -203,7 +204,7 @@ fn an_answer_carries_what_came_and_what_was_decided_and_no_account() {
             assert_eq!(text(number), request.field(number).map(|field| field.text()), "{number}");
         }
         assert!([2, 14, 35].iter().all(|number| text(*number).is_none()), "no account goes back");
-        let declined = Reply { action: ActionCode::NO_ORIGINAL, amount: 0, approval: None };
+        let declined = Reply { action: ActionCode::NO_ORIGINAL, amount: 0, approval: None, chip: None };
         respond(&request, &declined, &mut out).unwrap();
         let answered = encode(dialect, &of(built_in, "210"), &fields);
         let mut places = Places::new();

@@ -23,7 +23,7 @@ enum Step {
 }
 
 /// What a terminal knows of a payment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Known {
     Waiting,
     Answered(Reply),
@@ -61,7 +61,7 @@ impl World {
             Outcome::Answered(reply) | Outcome::Repeated(reply) => reply,
             other => panic!("{other:?}"),
         };
-        let first = *self.answers.entry(request.key).or_insert(reply);
+        let first = self.answers.entry(request.key).or_insert_with(|| reply.clone()).clone();
         assert_eq!(first, reply, "two answers under one key");
         self.back.push((request, reply));
     }
@@ -152,7 +152,7 @@ proptest! {
         world.settle(&mut shop);
         let (mut moved, mut held) = (0u64, 0u64);
         for payment in &world.payments {
-            match (payment.known, payment.request.ask) {
+            match (&payment.known, payment.request.ask) {
                 (Known::Answered(reply), Ask::Authorise(_)) => held += reply.amount,
                 (Known::Answered(reply), _) => moved += reply.amount,
                 (Known::Reversed, _) => {}

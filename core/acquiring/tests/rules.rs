@@ -23,7 +23,7 @@ fn a_repeat_gets_the_first_answer_and_moves_nothing() {
         "field 33 counts where both have it"
     );
     let declined = shop.ask(purchase(2, 71));
-    assert_eq!(declined, Reply { action: ActionCode::NOT_SUFFICIENT, amount: 0, approval: None });
+    assert_eq!(declined, Reply { action: ActionCode::NOT_SUFFICIENT, amount: 0, approval: None, chip: None });
     shop.ask(reverse(3, original(200, 1), None));
     assert_eq!(shop.again(purchase(2, 71)), declined, "declined for ever, although there is enough now");
     assert_eq!(shop.again(purchase(1, 30)), first, "and approved for ever: the reversal has its own answer");

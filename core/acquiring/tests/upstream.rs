@@ -120,11 +120,15 @@ fn an_answer_is_of_its_request_only() {
             (ActionCode::NOT_SUFFICIENT, 0, None),
         ] {
             let mut answer = Vec::new();
-            let reply = Reply { action, amount, approval };
+            let chip = Some(Bytes(vec![0x91, 2, 7, 8]));
+            let reply = Reply { action, amount, approval, chip: chip.clone() };
             seen(&dialect, &out, |message| respond(message, &reply, &mut answer).unwrap());
             seen(&dialect, &answer, |message| {
                 let told = upstream::told(message, &to(7)).unwrap();
-                assert_eq!((told.action, told.amount, told.approval), (action, amount, approval));
+                assert_eq!(
+                    (told.action, told.amount, told.approval, told.chip),
+                    (action, amount, approval, chip)
+                );
                 assert!(upstream::told(message, &to(8)).is_none(), "another audit number");
                 let later = Upstream { at: UnixMs(AT.0 + 1000), ..to(7) };
                 assert!(upstream::told(message, &later).is_none(), "the audit number of another time");

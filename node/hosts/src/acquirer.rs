@@ -8,11 +8,12 @@
 //!
 //! **Invariant:** the account is in the message's wiped buffer and in what goes to the vault, nowhere else.
 //! **Invariant:** what a message carries for a check that this link does not make (a PIN, a cryptogram, an authentication code) is refused, never ignored.
-use crate::keys::{KeySet, Keys, LinkMac, carried, transaction};
+use crate::keys::{KeySet, Keys, LinkMac, transaction};
 use crate::processor::{Payment, Processor};
 use crate::server::{LinkInfo, Service};
 use std::sync::Arc;
 use symbolon_acquiring::state::{Command, Forward, Outcome, Outgoing, outgoing, processor};
+use symbolon_acquiring::upstream::carried;
 use symbolon_acquiring::{ActionCode, Ask, MessageError, Reply, Request, network, read, respond};
 use symbolon_machine::{AnyOutcome, Reader, Submission, Writer};
 use symbolon_store::Tables;

@@ -6,6 +6,7 @@
 //! ```
 use std::sync::Arc;
 use symbolon_acquiring::ActionCode;
+use symbolon_acquiring::upstream::carried;
 use symbolon_types::{CoreRefusal, UnixMs, hex_upper};
 use symbolon_vault::payment::{
     DukptKey, DukptScheme, Entropy, KeyRef, MacAlgorithm, MacPadding, MacSpec, MakeMac, PaymentError,
@@ -45,13 +46,6 @@ pub struct Keys {
     vault: Arc<dyn PaymentVault>,
     /// The time.
     pub clock: fn() -> UnixMs,
-}
-
-/// The bytes of a field that carries bytes: as they are, or from hexadecimal text where the field holds characters.
-pub(crate) fn carried(field: &Field<'_>) -> Option<Vec<u8>> {
-    let mut value = Vec::new();
-    field.append_to(&mut value);
-    if field.is_binary() { Some(value) } else { symbolon_types::hex_parse(std::str::from_utf8(&value).ok()?) }
 }
 
 /// The key of a message's transaction, by the serial number that it carries in the field of `role`, or else in that of its PIN key.

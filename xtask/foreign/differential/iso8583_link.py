@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from decimal import Decimal
 from pathlib import Path
 from xml.etree import ElementTree
@@ -225,6 +226,85 @@ def stated(host):
     CHECKS.that(closing * 100 == host.posted(host.shop) and len(entries) > 10, "which is what is posted")
 
 
+def besieged(host, address):
+    """Garbage, half messages, slow ones, floods and duplicates at once: the honest terminal is answered, and nothing acknowledged is lost."""
+    ended, before, copies, attacks = threading.Event(), host.posted(host.shop), [], []
+    where = (address.rsplit(":", 1)[0], int(address.rsplit(":", 1)[1]))
+
+    def again_and_again(act):
+        dice = random.Random(f"{SEED}{act.__name__}")
+        while not ended.is_set():
+            try:
+                with socket.create_connection(where, timeout=2) as stream:
+                    act(stream, dice)
+                    attacks.append(act.__name__)
+            except OSError:
+                pass
+
+    def garbage(stream, dice):
+        stream.sendall(dice.randbytes(dice.randrange(1, 3000)))
+
+    def framed_garbage(stream, dice):
+        for _ in range(20):
+            stream.sendall(framed(dice.choice([b"0200", b"0810", b""]) + dice.randbytes(dice.randrange(0, 400))))
+
+    def half(stream, dice):
+        whole = framed(Terminal(CHECKS, address, 8, KEY).encoded("0200", Terminal(CHECKS, address, 8, KEY).payment(1, "900000")))
+        stream.sendall(whole[: dice.randrange(1, len(whole) - 1)])
+        ended.wait(0.3)
+
+    def slow(stream, _):
+        for byte in framed(b"0800" + bytes(200)):
+            stream.sendall(bytes([byte]))
+            if ended.wait(0.05):
+                return
+
+    def flood(_, __):
+        streams = [socket.create_connection(where, timeout=2) for _ in range(40)]
+        for stream in streams:
+            stream.close()
+
+    def does_not_read(stream, _):
+        terminal = Terminal(CHECKS, address, 8, KEY)
+        for audit in range(910_000, 910_300):
+            stream.sendall(framed(terminal.encoded("0800", {7: "1124120000", 11: f"{audit:06}", 70: "301"})))
+        ended.wait(0.3)
+
+    def duplicates(copy):
+        terminal = Terminal(CHECKS, address, 7, KEY)
+        found = set()
+        for _ in range(10):
+            terminal.stream.sendall(framed(copy))
+            found.add(iso8583.decode(terminal.raw_answer(), SPEC)[0]["38"])
+        copies.append(found)
+
+    honest = Terminal(CHECKS, address, 6, KEY)
+    honest.audit = 800_000
+    duplicating = Terminal(CHECKS, address, 7, KEY)
+    copy = duplicating.encoded("0200", duplicating.payment(9, "850000"))
+    besiegers = [threading.Thread(target=again_and_again, args=(act,), daemon=True) for act in (garbage, framed_garbage, half, slow, flood, does_not_read)]
+    twins = [threading.Thread(target=duplicates, args=(copy,)) for _ in range(6)]
+    for thread in twins:
+        thread.start()
+    for thread in twins:
+        thread.join()
+    for thread in besiegers:
+        thread.start()
+    paid, begun = [], time.monotonic()
+    while time.monotonic() - begun < 3:
+        pay = honest.payment(2)
+        paid.append((pay, honest.asked("0200", pay)[1]))
+    ended.set()
+    for thread in besiegers:
+        thread.join(timeout=20)
+    CHECKS.that(len(set(attacks)) > 3 and len(attacks) > 30, f"it was besieged: {attacks}")
+    CHECKS.that(len(paid) > 20 and all(answer["39"] == "00" for _, answer in paid), "the honest terminal is answered")
+    CHECKS.that(len(copies) == 6 and len(set().union(*copies)) == 1, "sixty copies get one answer")
+    for pay, answer in paid[::10]:
+        CHECKS.that(honest.asked("0201", pay)[1]["38"] == answer["38"], "and every repeat the first")
+    CHECKS.that(host.posted(host.shop) - before == 9 + 2 * len(paid), "moved once each")
+
+
 def loaded(host, world):
     """Under load of `symbolon device pos` the host is killed: what was acknowledged stands, and no more than was asked is moved."""
     host.platform.terminate()
@@ -274,6 +354,7 @@ with World(sys.argv[1]) as world:
     address = killed_under_load(host, address)
     killed_vault(host, address)
     stated(host)
+    besieged(host, address)
     loaded(host, world)
     searched(host)
     host.platform.terminate()

@@ -106,6 +106,8 @@ class Processor(threading.Thread):
             reply |= {number: document[number] for number in ("3", "4", "7", "11", "32", "41", "49", "70", "90") if number in document}
             if code == "00" and document["t"] == "0200":
                 reply["38"] = "A" + document["11"][1:]
+            if "55" in document:
+                reply["55"] = Chip.answer().hex().upper()
             last = "128" if any(number.isdigit() and int(number) > 64 for number in reply) else "64"
             text = bytes(iso8583.encode({**reply, last: "0" * 16}, SPEC)[0])[:-16]
             link.sendall(framed(bytes(iso8583.encode({**reply, last: retail(ZAK, text).hex().upper()}, SPEC)[0])))
@@ -166,6 +168,12 @@ class Chip:
         card = pyemv.kd.derive_icc_mk_a(IMK, PAN, "01")
         session = pyemv.kd.derive_common_sk(card, Chip.ATC + bytes(6))
         return pyemv.ac.generate_ac(session, Chip.DATA)
+
+    @staticmethod
+    def answer():
+        card = pyemv.kd.derive_icc_mk_a(IMK, PAN, "01")
+        session = pyemv.kd.derive_common_sk(card, Chip.ATC + bytes(6))
+        return bytes.fromhex("910A") + pyemv.ac.generate_arpc_1(session, Chip.cryptogram(), b"00") + b"00"
 
     @staticmethod
     def data(cryptogram):
@@ -331,11 +339,13 @@ def answers(host, processor, pos):
     mti, first = pos.asked("0200", pay)
     CHECKS.that(first["39"] == "00", f"approved: {first['39']}, {processor.faults}")
     CHECKS.that((mti, first["39"], first["4"], first["38"][0]) == ("0210", "00", f"{2500:012}", "A"), "approved, with the processor's code")
+    CHECKS.that(bytes.fromhex(first["55"]) == Chip.answer(), "what the issuer tells the chip")
     there = processor.seen[-1]
     CHECKS.that(there["pin"] == PIN and "55" in there and there["41"] == "TERM0000" and int(there["4"]) == 2500, "what it saw")
     CHECKS.that("121" not in there and there["52"] != pay[52] and there["123"] != pay[123], "nothing of the terminal's keys goes on")
     count = len(processor.seen)
-    CHECKS.that(pos.asked("0201", pay)[1]["38"] == first["38"] and len(processor.seen) == count, "a repeat is answered here")
+    again = pos.asked("0201", pay)[1]
+    CHECKS.that((again["38"], again["55"]) == (first["38"], first["55"]) and len(processor.seen) == count, "a repeat is answered here")
     processor.act = lambda _: ("51", 0.0)
     CHECKS.that(pos.code("0200", pos.payment(2500)) == "51", "declined there")
     processor.act = lambda _: ("00", 0.0)

@@ -38,7 +38,7 @@ pub(super) fn request(
                         Outcome::Answered(Reply::only(ActionCode::DUPLICATE))
                     }
                     Some(upstream) => Outcome::Waits(upstream),
-                    None => Outcome::Repeated(kept.reply),
+                    None => Outcome::Repeated(kept.reply.clone()),
                 });
             }
             Some(_) => {}
@@ -59,9 +59,9 @@ pub(super) fn request(
         transmitted: request.transmitted,
         forwarding: request.forwarding,
         at: ctx.at,
-        reply,
-        authorisation: made,
         left: reply.amount,
+        reply: reply.clone(),
+        authorisation: made,
         until: until(ctx, &policy),
         sent,
     };
@@ -256,7 +256,7 @@ impl Decision<'_> {
             self.undo(rows, &original.key, &kept, standing);
         }
         EXCHANGES.put(rows, &original.key, &Exchange { left: kept.left.saturating_sub(back), ..kept });
-        Ok(Reply { action: ActionCode::REVERSED, amount: back, approval: None })
+        Ok(Reply { amount: back, ..Reply::only(ActionCode::REVERSED) })
     }
 
     /// Gives back so much of what the request holds or moved; `all` when nothing of it is to stand.
@@ -336,7 +336,7 @@ impl Decision<'_> {
 
     /// An approval, with six digits that the command's number makes.
     pub(super) fn approved(&self, action: ActionCode, amount: u64) -> Reply {
-        Reply { action, amount, approval: Some(padded(self.ctx.sequence)) }
+        Reply { action, amount, approval: Some(padded(self.ctx.sequence)), chip: None }
     }
 }
 

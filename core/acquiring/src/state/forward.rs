@@ -99,7 +99,7 @@ cbor_map! {
     }
 
     /// A processor's answer.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Told {
         /// The processor.
         1 => processor: u32,
@@ -111,6 +111,8 @@ cbor_map! {
         4 => amount: u64,
         /// Field 38.
         5 => approval: Option<[u8; 6]>,
+        /// Field 55, at most 255 bytes.
+        6 => chip: Option<Bytes>,
     }
 
     /// No answer came, or none can come any more.
@@ -435,7 +437,7 @@ fn asked(ask: &Ask) -> Option<Amount> {
 /// The exchange with its reply, waiting no more.
 fn ended(kept: &Exchange, reply: Reply) -> Exchange {
     let sent = kept.sent.clone().map(|sent| Sent { waits: false, ..sent });
-    Exchange { reply, left: reply.amount, sent, ..kept.clone() }
+    Exchange { left: reply.amount, reply, sent, ..kept.clone() }
 }
 
 fn forget(rows: &mut dyn Rows, place: (u32, u32)) {
@@ -469,8 +471,10 @@ pub(super) fn told(rows: &mut dyn Rows, ctx: &Ctx, told: &Told) -> Result<Outcom
     } else {
         Decided::only(told.action)
     };
-    EXCHANGES.put(rows, &key, &Exchange { authorisation: decided.made, ..ended(&kept, decided.reply) });
-    Ok(Outcome::Answered(decided.reply))
+    // Also of a refusal: the issuer may block the card by it.
+    let reply = Reply { chip: told.chip.clone(), ..decided.reply };
+    EXCHANGES.put(rows, &key, &Exchange { authorisation: decided.made, ..ended(&kept, reply.clone()) });
+    Ok(Outcome::Answered(reply))
 }
 
 pub(super) fn gave_up(rows: &mut dyn Rows, ctx: &Ctx, gave_up: &GaveUp) -> Result<Outcome, AcquiringRefusal> {
