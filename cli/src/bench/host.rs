@@ -159,6 +159,13 @@ struct Host {
     stream: Option<TcpStream>,
 }
 
+/// The writer writes no more once it is gone: its folder is removed next.
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = self.writer.stop();
+    }
+}
+
 struct Ours {
     folder: PathBuf,
     runtime: Runtime,
@@ -284,9 +291,7 @@ impl Ours {
 impl Side for Ours {
     fn ready(&mut self) -> Result<(), Trouble> {
         if self.host.is_none() || self.made + self.batch > PAYMENTS_MAX {
-            if let Some(host) = self.host.take() {
-                host.writer.stop()?;
-            }
+            self.host = None;
             self.host = Some(self.opened()?);
             self.made = 0;
         }
