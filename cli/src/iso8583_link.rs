@@ -13,6 +13,9 @@
 //! mac_algorithm = "cmac"           # algorithm-1, retail, cmac
 //! mac_padding = "zeros"            # zeros, bit
 //! mac_bytes = 8                    # 4 to 8
+//! certificate = "link.pem"         # TLS: certificates, its own first; needed to listen elsewhere than on loopback
+//! certificate_key = "link.key"     # in PEM
+//! clients = "terminals.pem"        # only who has a certificate of these authorities comes in
 //! account_form = "track2"          # of enciphered accounts: track2, track2-packed, pan, pan-packed
 //!
 //! [[iso8583.key_sets]]             # by how a terminal's key serial number begins; the longest counts
@@ -23,6 +26,9 @@
 //! [iso8583.processor]              # decides cards that are not known here
 //! number = 1                       # as POST /v1/acquiring/processors
 //! address = "127.0.0.1:9700"
+//! tls_name = "acme.example"        # TLS: the name in its certificate
+//! tls_authorities = "acme.pem"
+//! certificate = "us.pem"           # ours, with certificate_key, where it wants one
 //! dialect = "1987-binary"
 //! version = 1987                   # or 1993
 //! framing = "be2"
@@ -38,7 +44,7 @@ use crate::report::Failure;
 use crate::tool::iso8583::dialect::Named;
 use serde::Deserialize;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use symbolon_hosts::acquirer::{Acquirer, Link, Platform};
@@ -46,7 +52,8 @@ use symbolon_hosts::framing::Framing;
 use symbolon_hosts::keys::KeySet;
 use symbolon_hosts::keys::{Keys, LinkMac};
 use symbolon_hosts::processor::{Processor, ProcessorLink};
-use symbolon_hosts::server::{Listener, Settings};
+use symbolon_hosts::server::{Listener, ServerConfig, Settings};
+use symbolon_hosts::tls;
 use symbolon_machine::{Reader, Writer};
 use symbolon_store::Tables;
 use symbolon_vault::payment::{
@@ -71,6 +78,9 @@ pub struct LinkConfig {
     mac_algorithm: Option<String>,
     mac_padding: Option<String>,
     mac_bytes: Option<u8>,
+    certificate: Option<PathBuf>,
+    certificate_key: Option<PathBuf>,
+    clients: Option<PathBuf>,
     account_form: Option<String>,
     #[serde(default)]
     key_sets: Vec<KeySetConfig>,
@@ -92,6 +102,10 @@ struct KeySetConfig {
 struct ProcessorConfig {
     number: u32,
     address: String,
+    tls_name: Option<String>,
+    tls_authorities: Option<PathBuf>,
+    certificate: Option<PathBuf>,
+    certificate_key: Option<PathBuf>,
     dialect: String,
     version: Option<u16>,
     framing: Option<String>,
@@ -115,6 +129,7 @@ pub struct Ready {
     framing: Framing,
     vault: Arc<dyn PaymentVault>,
     processor: Option<ProcessorLink>,
+    tls: Option<Arc<ServerConfig>>,
 }
 
 fn misuse(name: &str, why: &str) -> Failure {
@@ -129,9 +144,19 @@ impl LinkConfig {
     pub fn ready(&self) -> Result<Option<Ready>, Failure> {
         let Some(listen) = &self.listen else { return Ok(None) };
         let address: SocketAddr = listen.parse().map_err(|_| misuse("listen", "not an address and port"))?;
-        if !address.ip().is_loopback() {
-            return Err(misuse("listen", "not loopback, and there is no TLS to listen elsewhere with"));
+        let own = identity(self.certificate.as_deref(), self.certificate_key.as_deref())?;
+        if !address.ip().is_loopback() && own.is_none() {
+            return Err(misuse("listen", "not loopback, and there is no certificate to speak TLS with"));
         }
+        let clients = self.clients.as_deref().map(file).transpose()?;
+        let tls = match (&own, clients) {
+            (None, Some(_)) => return Err(misuse("clients", "there is no certificate to speak TLS with")),
+            (None, None) => None,
+            (Some(own), clients) => {
+                let config = tls::listening(own.as_pem(), clients.as_deref());
+                Some(config.map_err(|error| misuse("certificate", &error.to_string()))?)
+            }
+        };
         let name = self.dialect.as_deref().ok_or_else(|| misuse("dialect", "is missing"))?;
         let (dialect, framing) = cut(name, self.framing.as_deref())?;
         let token = key("token", self.token.as_deref().ok_or_else(|| misuse("token", "is missing"))?)?;
@@ -152,7 +177,7 @@ impl LinkConfig {
         let number = self.link.unwrap_or(1);
         let link = Link { number, dialect, partial: self.partial, token, mac, key_sets, form };
         let processor = self.processor.as_ref().map(ProcessorConfig::ready).transpose()?;
-        Ok(Some(Ready { address, link, framing, vault: Arc::new(vault), processor }))
+        Ok(Some(Ready { address, link, framing, vault: Arc::new(vault), processor, tls }))
     }
 }
 
@@ -172,10 +197,22 @@ impl ProcessorConfig {
     fn ready(&self) -> Result<ProcessorLink, Failure> {
         let address: SocketAddr =
             self.address.parse().map_err(|_| misuse("processor: address", "not an address and port"))?;
-        if !address.ip().is_loopback() {
+        let own = identity(self.certificate.as_deref(), self.certificate_key.as_deref())?;
+        let tls = match (&self.tls_name, &self.tls_authorities) {
+            (Some(name), Some(roots)) => {
+                let made = tls::towards(name, &file(roots)?, own.as_ref().map(Pem::as_pem));
+                Some(made.map_err(|error| misuse("processor: tls_name", &error.to_string()))?)
+            }
+            (None, None) if own.is_some() => {
+                return Err(misuse("processor: certificate", "there is no tls_name"));
+            }
+            (None, None) => None,
+            _ => return Err(misuse("processor: tls_name", "goes with tls_authorities")),
+        };
+        if !address.ip().is_loopback() && tls.is_none() {
             return Err(misuse(
                 "processor: address",
-                "not loopback, and there is no TLS to go elsewhere with",
+                "not loopback, and there is no tls_name to speak TLS with",
             ));
         }
         let (dialect, framing) = cut(&self.dialect, self.framing.as_deref())?;
@@ -200,6 +237,7 @@ impl ProcessorConfig {
         Ok(ProcessorLink {
             number: self.number,
             address,
+            tls,
             dialect,
             version,
             framing,
@@ -211,6 +249,32 @@ impl ProcessorConfig {
             echo: Duration::from_secs(self.echo_seconds.unwrap_or(60).max(1)),
         })
     }
+}
+
+/// A certificate and its key, as they were read.
+struct Pem {
+    chain: Vec<u8>,
+    key: zeroize::Zeroizing<Vec<u8>>,
+}
+
+impl Pem {
+    fn as_pem(&self) -> tls::Identity<'_> {
+        tls::Identity { chain: &self.chain, key: &self.key }
+    }
+}
+
+fn identity(certificate: Option<&Path>, key: Option<&Path>) -> Result<Option<Pem>, Failure> {
+    match (certificate, key) {
+        (None, None) => Ok(None),
+        (Some(certificate), Some(key)) => {
+            Ok(Some(Pem { chain: file(certificate)?, key: zeroize::Zeroizing::new(file(key)?) }))
+        }
+        _ => Err(misuse("certificate", "goes with certificate_key")),
+    }
+}
+
+fn file(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|error| misuse(&path.display().to_string(), &error.to_string()))
 }
 
 /// A dialect and a framing by their names.
@@ -261,7 +325,9 @@ impl Ready {
         let processor =
             self.processor.map(|link| Arc::new(Processor::start(link, keys.clone(), platform.clone())));
         let service = Acquirer::new(self.link, keys, platform, processor);
-        let bound = Listener::bind(self.address, Settings::new(self.framing), service).await;
+        let bound =
+            Listener::bind(self.address, Settings { tls: self.tls, ..Settings::new(self.framing) }, service)
+                .await;
         bound.map_err(|error| Failure::Misuse(format!("--iso8583 {}: {error}", self.address)))
     }
 }

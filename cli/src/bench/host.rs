@@ -32,8 +32,8 @@ use symbolon_wire::iso8583::{BuiltIn, Dialect, Mti, Places, Value};
 use tokio::runtime::Runtime;
 
 const TERMINALS: u32 = 64;
-const TRACK: &str = "4012345678909=30121200000";
-const PAN: &str = "4012345678909";
+const TRACK: &str = "4761739001010010=30121200000";
+const PAN: &str = "4761739001010010";
 const SHOP: AccountId = AccountId([1; 16]);
 const CARD: AccountId = AccountId([2; 16]);
 /// A platform with more is put away, off the clock: its rows are in memory.

