@@ -518,3 +518,26 @@ pub fn processor(rows: &dyn Rows, number: u32) -> Option<SetProcessor> {
     let Processor { account, answer_ms, stand_in, .. } = PROCESSORS.get(rows, &number)?;
     Some(SetProcessor { number, account, answer_ms, stand_in })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::Policy;
+    use symbolon_state::MemoryRows;
+
+    /// After 999999 comes 1, unless something waits under it.
+    #[test]
+    fn an_audit_number_under_which_something_waits_is_passed_over() {
+        let (mut rows, id) = (MemoryRows::default(), AccountId([1; 16]));
+        let ctx = Ctx { at: UnixMs(5), sequence: 1 };
+        let policy = Policy { window_ms: 1, kept_ms: 1, hold_ms: 1, cover: id };
+        let key = NaturalKey { link: 1, mti: 200, audit: 1, acquirer: 0, terminal: *b"TERM0001", local: 0 };
+        let decision = Decision { ctx: &ctx, policy, key };
+        let mut processor =
+            Processor { account: id, answer_ms: 1_000, stand_in: 0, audit: AUDIT_MAX, outgoing: 0 };
+        assert_eq!(decision.next(&rows, 1, &mut processor.clone()).unwrap().audit, 1);
+        WAITING.put(&mut rows, &(1, 1), &Waiting { key, ends: UnixMs(9) });
+        assert_eq!(decision.next(&rows, 1, &mut processor).unwrap().audit, 2);
+        assert_eq!(processor.audit, 2);
+    }
+}
